@@ -1,0 +1,133 @@
+// Engine: many requests, one model. An inbox, an engine thread, and an event stream per request.
+//
+//   TRY(auto engine, Engine::create(std::move(model), std::move(tokenizer), {}));
+//   TRY(auto stream, engine->submit({.prompt = ids, .max_tokens = 64}));
+//   while (auto event = stream->next()) { … }          // or try_next() after on_ready has called
+// submit() and the streams may be used from any thread. The engine thread alone touches model, pages and scheduler.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "airframe/model/model.h"
+#include "airframe/text/tokenizer.h"
+#include "base/result.h"
+
+namespace airframe {
+
+// Neutral values switch a stage off. Ranges are checked by submit().
+struct SamplingParams {
+    float temperature = 0.7f;  // 0: greedy
+    int32_t top_k = 40;        // 0: off
+    float top_p = 0.9f;        // 1: off
+    float min_p = 0;           // 0: off
+    float repeat_penalty = 1;  // 1: off; over the last repeat_last_n tokens
+    int32_t repeat_last_n = 64;
+    float frequency_penalty = 0;  // over the generated tokens, as OpenAI defines them
+    float presence_penalty = 0;
+    std::optional<uint64_t> seed;                   // absent: a random one
+    std::unordered_map<TokenId, float> logit_bias;  // added to the raw logits
+};
+
+struct EngineRequest {
+    std::vector<TokenId> prompt;
+    SamplingParams sampling;
+    int32_t max_tokens = -1;         // -1: up to the context
+    std::vector<std::string> stop;   // the text ends before the first of these
+    bool ignore_eos = false;
+    std::optional<int32_t> top_logprobs;  // absent: no logprobs; 0: of the chosen token only
+    std::optional<std::chrono::nanoseconds> deadline;  // from submission
+};
+
+struct TokenLogprob {
+    TokenId id;
+    float logprob;  // of the raw model distribution: finite, <= 0
+};
+
+enum class FinishReason : uint8_t { kStop, kLength, kCancelled };
+
+struct Usage {
+    int32_t prompt_tokens = 0;
+    int32_t cached_tokens = 0;
+    int32_t completion_tokens = 0;
+};
+
+struct Timings {
+    double queue_s = 0, prefill_s = 0, decode_s = 0;
+};
+
+struct Admitted {
+    int32_t prompt_tokens, cached_tokens;
+};
+struct Delta {
+    std::string text;  // valid UTF-8; may be empty
+    std::vector<TokenId> tokens;
+    struct Logprobs {
+        TokenLogprob chosen;
+        std::vector<TokenLogprob> top;
+    };
+    std::vector<Logprobs> logprobs;  // one per token, when asked for
+};
+struct Finished {
+    FinishReason reason;
+    std::string stop_sequence;  // the stop string that ended it, if one did
+    Usage usage;
+    Timings timings;
+};
+struct Failed {
+    base::Error error;
+};
+// Exactly one Finished or Failed ends each stream.
+using GenEvent = std::variant<Admitted, Delta, Finished, Failed>;
+
+// The consumer's end of one request. Destroying it cancels the request.
+class EventStream {
+  public:
+    virtual ~EventStream() = default;
+    virtual std::optional<GenEvent> next() = 0;      // waits; nothing after the last event
+    virtual std::optional<GenEvent> try_next() = 0;  // nothing ready, or all over
+    // `ready` is called (on the engine thread, must be quick) whenever an event has become available.
+    virtual void on_ready(std::function<void()> ready) = 0;
+    virtual void cancel() = 0;  // takes effect within one step
+};
+
+struct EngineOptions {
+    uint32_t ctx_tokens = 0;       // longest sequence; 0: the model's own, as far as memory allows
+    uint32_t batch_tokens = 512;   // rows of one step
+    uint32_t max_sequences = 64;   // running at once
+    uint32_t queue = 256;          // waiting at once; more are refused with kQueueFull
+    uint32_t event_queue = 256;    // events a slow reader may leave unread before its sequence stalls
+    KvType kv_type = KvType::kF16;
+};
+
+struct EngineStats {
+    uint32_t running, waiting;
+    uint32_t pages_total, pages_free;
+    uint64_t steps, prompt_tokens, completion_tokens;
+};
+
+class Engine {
+  public:
+    static base::Result<std::unique_ptr<Engine>> create(std::unique_ptr<Model> model,
+                                                        std::shared_ptr<const Tokenizer> tokenizer,
+                                                        const EngineOptions& options);
+    virtual ~Engine() = default;  // running requests get Failed{kUnavailable}
+
+    // Errors: kInvalidArgument (param names the field), kContextLength with both numbers, kQueueFull.
+    virtual base::Result<std::unique_ptr<EventStream>> submit(EngineRequest request) = 0;
+
+    virtual const ModelSpec& spec() const = 0;
+    virtual const Tokenizer& tokenizer() const = 0;
+    virtual uint32_t ctx_tokens() const = 0;
+    virtual uint64_t kv_bytes() const = 0;
+    virtual EngineStats stats() const = 0;
+};
+
+}  // namespace airframe

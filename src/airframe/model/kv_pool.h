@@ -1,0 +1,40 @@
+// KvPool: the memory of all keys and values, cut into pages of a fixed number of tokens. Which page belongs to whom is
+// the engine's business; the pool only owns the bytes. One thread (the engine's).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "airframe/backend/backend.h"
+#include "airframe/model/spec.h"
+#include "base/result.h"
+
+namespace airframe {
+
+struct KvOptions {
+    KvType type = KvType::kF16;
+    int32_t page_tokens = 32;
+    int32_t n_pages = 0;
+};
+
+class KvPool {
+  public:
+    // Errors: kOutOfMemory with the bytes asked for.
+    static base::Result<KvPool> create(const ModelSpec& spec, Backend& backend, const KvOptions& options);
+
+    const KvLayer& layer(uint32_t index) const { return layers_[index]; }
+    const KvOptions& options() const { return options_; }
+    uint64_t bytes() const { return bytes_; }
+
+  private:
+    KvOptions options_;
+    std::vector<std::unique_ptr<Buffer>> buffers_;
+    std::vector<KvLayer> layers_;
+    uint64_t bytes_ = 0;
+};
+
+// Bytes that one token takes in all layers.
+uint64_t kv_bytes_per_token(const ModelSpec& spec, KvType type);
+
+}  // namespace airframe

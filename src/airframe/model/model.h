@@ -1,0 +1,57 @@
+// Model: weights on a backend, and the forward pass over them.
+//
+//   TRY(auto backend, make_backend("cpu", {}));
+//   TRY(auto model, Model::load(std::move(file), std::move(backend), {.ctx_tokens = 4096}));
+//   KvPool pool = ...; model->forward(batch, pool, logits);
+// Used by one thread at a time (the engine's).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "airframe/backend/backend.h"
+#include "airframe/backend/batch.h"
+#include "airframe/gguf/gguf.h"
+#include "airframe/model/kv_pool.h"
+#include "airframe/model/spec.h"
+#include "base/result.h"
+
+namespace airframe {
+
+// Backends by name: "reference", "cpu". Errors: kInvalidArgument naming the known ones; kUnsupported (ISA absent).
+base::Result<std::unique_ptr<Backend>> make_backend(std::string_view name, const BackendOptions& options);
+std::vector<std::string_view> backend_names();
+
+struct ModelOptions {
+    uint32_t batch_rows_max = 512;             // rows of one forward pass
+    uint32_t logit_rows_max = 64;              // rows of one forward pass whose logits can be asked for
+    std::function<void(double)> on_progress;   // 0 to 1, while weights load; may be empty
+};
+
+class Model {
+  public:
+    // Takes the file: its mapping is the weights' memory wherever the backend can use it so.
+    // Errors: kBadFile naming the tensor, its shape and the expected one; kUnsupported; kOutOfMemory with numbers.
+    static base::Result<std::unique_ptr<Model>> load(GgufFile file, std::unique_ptr<Backend> backend,
+                                                     const ModelOptions& options);
+    ~Model();
+
+    const ModelSpec& spec() const;
+    const GgufFile& file() const;
+    Backend& backend();
+    const ModelOptions& options() const;
+
+    // Runs the rows of `batch` through all layers, storing keys and values in `pool`; logits of batch.logit_rows go to
+    // logits_out [logit_rows, vocab]. REQUIRES: rows and logit rows within the options; pages allocated. Blocks.
+    void forward(const Batch& batch, KvPool& pool, std::span<float> logits_out);
+
+  private:
+    struct State;
+    explicit Model(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace airframe

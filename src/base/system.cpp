@@ -1,0 +1,92 @@
+#include "base/system.h"
+
+#include <pwd.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+
+namespace base {
+namespace {
+
+std::optional<uint64_t> read_number(const char* path) {
+    std::ifstream file(path);
+    uint64_t value = 0;
+    if (file >> value) return value;
+    return std::nullopt;  // "max", or no such file
+}
+
+// The quota of cgroup v2 in processors, when one is set.
+std::optional<int> cgroup_cpus() {
+    std::ifstream file("/sys/fs/cgroup/cpu.max");
+    double quota = 0, period = 0;
+    if (file >> quota >> period && period > 0) return std::max(1, static_cast<int>(std::floor(quota / period)));
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> env(const char* name) {
+    const char* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') return std::nullopt;
+    return std::string(value);
+}
+
+std::filesystem::path home_dir() {
+    if (auto home = env("HOME")) return *home;
+    if (auto profile = env("USERPROFILE")) return *profile;
+    const passwd* user = ::getpwuid(::getuid());
+    return user != nullptr ? user->pw_dir : "";
+}
+
+int usable_cpus() {
+    cpu_set_t set;
+    int count = 1;
+    if (::sched_getaffinity(0, sizeof set, &set) == 0) count = std::max(1, CPU_COUNT(&set));
+    if (auto quota = cgroup_cpus()) count = std::min(count, *quota);
+    return count;
+}
+
+uint64_t available_memory_bytes() {
+    uint64_t available = 0;
+    std::ifstream info("/proc/meminfo");
+    for (std::string key; info >> key;) {
+        uint64_t kib = 0;
+        if (key == "MemAvailable:" && info >> kib) available = kib * 1024;
+        info.ignore(256, '\n');
+    }
+    const auto limit = read_number("/sys/fs/cgroup/memory.max");
+    const auto used = read_number("/sys/fs/cgroup/memory.current");
+    if (limit && used) available = std::min(available, *limit > *used ? *limit - *used : 0);
+    return available;
+}
+
+uint64_t resident_memory_bytes() {
+    std::ifstream file("/proc/self/statm");
+    uint64_t total_pages = 0, resident_pages = 0;
+    file >> total_pages >> resident_pages;
+    return resident_pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+bool is_terminal(int fd) { return ::isatty(fd) == 1; }
+
+std::vector<std::string> split_path_list(const std::string& list) {
+    std::vector<std::string> parts(1);
+    for (size_t i = 0; i < list.size(); ++i) {
+        const bool drive = list[i] == ':' && parts.back().size() == 1 &&
+                           std::isalpha(static_cast<unsigned char>(parts.back()[0])) && i + 1 < list.size() &&
+                           (list[i + 1] == '\\' || list[i + 1] == '/') && list.find(';') != std::string::npos;
+        if (list[i] == ';' || (list[i] == ':' && !drive))
+            parts.emplace_back();
+        else
+            parts.back() += list[i];
+    }
+    std::erase_if(parts, [](const std::string& part) { return part.empty(); });
+    return parts;
+}
+
+}  // namespace base
