@@ -2,6 +2,7 @@
 
 #include <pwd.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -70,6 +71,15 @@ uint64_t resident_memory_bytes() {
     uint64_t total_pages = 0, resident_pages = 0;
     file >> total_pages >> resident_pages;
     return resident_pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+std::optional<FileStat> stat_file(const std::filesystem::path& path) {
+    struct ::stat status {};
+    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+    return FileStat{.device = status.st_dev,
+                    .inode = status.st_ino,
+                    .bytes = static_cast<uint64_t>(status.st_size),
+                    .modified_unix_seconds = status.st_mtime};
 }
 
 bool is_terminal(int fd) { return ::isatty(fd) == 1; }
