@@ -1,8 +1,9 @@
 // Backend: the dozen operations that a transformer is made of, over memory that the backend owns or borrows.
 //
-// Calls enqueue in order on one stream; only read() and wait() block. One thread (the engine's) calls a backend.
-// Shapes in brackets are row-major, the last one contiguous. Activations are f32; weights are in any format that
-// supports() names. Shapes are the model's promise (CHECKed, not reported): the loader has verified the file.
+// Calls enqueue in order on one stream; only read() and wait() block. One thread (the engine's) calls a
+// backend. Shapes in brackets are row-major, the last one contiguous. Activations are f32; weights are in any
+// format that supports() names. Shapes are the model's promise (CHECKed, not reported): the loader has
+// verified the file.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +26,7 @@ class Buffer {
     std::byte* host = nullptr;  // where host code may touch it; null when it lives on a device
 };
 
-// A weight matrix [rows, cols] (or a vector: rows = 1), or a range of rows of one. Absent when buffer is null.
+// A weight matrix [rows, cols] (or a vector: rows = 1), or a range of its rows. Absent when buffer is null.
 struct Weight {
     const Buffer* buffer = nullptr;
     size_t offset_bytes = 0;
@@ -75,8 +76,9 @@ struct KvLayer {
 
 struct Rope {
     RopePairs pairs = RopePairs::kNone;
-    int32_t dims = 0;                // rotated elements at the front of each head; the rest passes through
-    const Buffer* angles = nullptr;  // f32 [rows of the batch, dims/2, 2]: cosine and sine, attention factor applied
+    int32_t dims = 0;  // rotated elements at the front of each head; the rest passes through
+    // f32 [rows of the batch, dims/2, 2]: cosine and sine, attention factor applied
+    const Buffer* angles = nullptr;
 };
 
 struct RopeStoreArgs {
@@ -84,7 +86,8 @@ struct RopeStoreArgs {
     Rows k;  // [rows, n_kv_heads * head_dim_k], rotated, then stored
     Rows v;  // [rows, n_kv_heads * head_dim_v], stored
     Rope rope;
-    Norm q_norm, k_norm;  // before the rotation: per head when gain has head_dim elements, else over the whole row
+    // before the rotation: per head when gain has head_dim elements, else over the whole row; absent: none
+    Norm q_norm, k_norm;
     KvLayer kv;
     const Batch* batch = nullptr;
 };
@@ -94,8 +97,9 @@ struct AttendArgs {
     KvLayer kv;
     int32_t n_heads = 0;
     float scale = 0;
-    float softcap = 0;   // 0: none; else softcap * tanh(score / softcap)
-    int32_t window = 0;  // 0: all earlier positions; else only the last `window` ones, the row itself included
+    float softcap = 0;  // 0: none; else softcap * tanh(score / softcap)
+    // 0: all earlier positions; else only the last `window` ones, the row itself included
+    int32_t window = 0;
     const Batch* batch = nullptr;
     Rows out;  // [rows, n_heads * head_dim_v]
 };
@@ -112,11 +116,13 @@ struct FfnInArgs {
 enum class MoeGate : uint8_t { kSoftmax, kSoftmaxAfterTopK, kSigmoid };
 
 struct MoeArgs {
-    Rows x;  // [rows, dim], normed
-    Linear router;             // [n_experts, dim]
-    Linear gate, up, down;     // expert matrices stacked by rows: [n_experts * expert_dim, dim] and [n_experts * dim, expert_dim]
+    Rows x;         // [rows, dim], normed
+    Linear router;  // [n_experts, dim]
+    // expert matrices stacked by rows: gate and up [n_experts * expert_dim, dim], down [n_experts * dim,
+    // expert_dim]
+    Linear gate, up, down;
     Linear shared_gate, shared_up, shared_down;  // an expert that always runs; absent: none
-    Weight shared_router;      // f32-like [1, dim]: its sigmoid scales the shared expert; absent: 1
+    Weight shared_router;  // f32-like [1, dim]: its sigmoid scales the shared expert; absent: 1
     int32_t n_experts = 0;
     int32_t n_active = 0;
     MoeGate gating = MoeGate::kSoftmax;
@@ -176,8 +182,8 @@ class Backend {
 };
 
 struct BackendOptions {
-    int threads = 0;        // 0: as many as this process may use
-    std::string_view isa;   // "": the best the processor has; else the name of one
+    int threads = 0;       // 0: as many as this process may use
+    std::string_view isa;  // "": the best the processor has; else the name of one
 };
 
 }  // namespace airframe
