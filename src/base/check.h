@@ -1,5 +1,5 @@
-// CHECK(condition, format, args...): a broken promise between our own parts. Aborts with the place and the values.
-// Never for input: files and requests yield a Result (result.h).
+// CHECK(condition, format, args...): a broken promise between our own parts. Aborts with the place and the
+// values. Never for input: files and requests yield a Result (result.h).
 #pragma once
 
 #include <fmt/format.h>
@@ -12,8 +12,8 @@ namespace base {
 
 }  // namespace base
 
-#define CHECK(condition, ...)                                                              \
-    do {                                                                                   \
-        if (!(condition)) [[unlikely]]                                                     \
+#define CHECK(condition, ...)                                                                    \
+    do {                                                                                         \
+        if (!(condition)) [[unlikely]]                                                           \
             ::base::check_failed(__FILE__, __LINE__, #condition, ::fmt::format("" __VA_ARGS__)); \
     } while (0)

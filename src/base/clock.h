@@ -14,7 +14,9 @@ inline double seconds_since(Clock::time_point start) {
 
 // Seconds since 1970, for `created` fields.
 inline int64_t unix_seconds() {
-    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::seconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
 }
 
 }  // namespace base

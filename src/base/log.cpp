@@ -22,8 +22,8 @@ constexpr std::array<std::pair<std::string_view, spdlog::level::level_enum>, 6> 
 spdlog::logger& logger() {
     static spdlog::logger instance = [] {
         const bool plain = std::getenv("NO_COLOR") != nullptr;
-        auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(plain ? spdlog::color_mode::never
-                                                                               : spdlog::color_mode::automatic);
+        auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(
+            plain ? spdlog::color_mode::never : spdlog::color_mode::automatic);
         spdlog::logger made("shimmy", std::move(sink));
         made.set_pattern("%^%L%$ %H:%M:%S.%e %v");
         made.set_level(spdlog::level::info);

@@ -38,7 +38,8 @@ void log_error(fmt::format_string<Args...> format, Args&&... args) {
     log_at(LogLevel::kError, format, std::forward<Args>(args)...);
 }
 
-// The text with control characters (new lines, terminal escapes) made visible: for values that come from outside.
+// The text with control characters (new lines, terminal escapes) made visible: for values that come from
+// outside.
 std::string printable(std::string_view text, size_t chars_max = 200);
 
 }  // namespace base

@@ -12,24 +12,27 @@
 namespace base {
 
 Result<MmapFile> MmapFile::open(const std::filesystem::path& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO must not block the opener
+    const int fd =
+        ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO must not block the opener
     if (fd < 0) {
         const auto code = errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
         return fail(code, "cannot open {}: {}", path.string(), std::strerror(errno));
     }
-    struct stat info {};
+    struct stat info{};
     const bool known = ::fstat(fd, &info) == 0;
     const bool regular = known && S_ISREG(info.st_mode);
     if (!regular || info.st_size == 0) {
         ::close(fd);
-        return fail(ErrorCode::kBadFile, "{} is {}", path.string(), regular ? "an empty file" : "not a regular file");
+        return fail(ErrorCode::kBadFile, "{} is {}", path.string(),
+                    regular ? "an empty file" : "not a regular file");
     }
     const auto size = static_cast<size_t>(info.st_size);
     void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
     const int reason = errno;
     ::close(fd);
     if (address == MAP_FAILED)
-        return fail(ErrorCode::kIo, "cannot map {} ({} bytes): {}", path.string(), size, std::strerror(reason));
+        return fail(ErrorCode::kIo, "cannot map {} ({} bytes): {}", path.string(), size,
+                    std::strerror(reason));
     MmapFile file;
     file.data_ = static_cast<const std::byte*>(address);
     file.size_ = size;

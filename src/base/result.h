@@ -43,7 +43,8 @@ using Result = std::expected<T, Error>;
 
 // Makes the error branch of a Result with a formatted message.
 template <class... Args>
-[[nodiscard]] std::unexpected<Error> fail(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
+[[nodiscard]] std::unexpected<Error> fail(ErrorCode code, fmt::format_string<Args...> format,
+                                          Args&&... args) {
     return std::unexpected(Error{code, fmt::format(format, std::forward<Args>(args)...), {}, {}});
 }
 
@@ -53,12 +54,12 @@ template <class... Args>
 #define BASE_CONCAT(a, b) BASE_CONCAT_INNER(a, b)
 // TRY(declaration, expression): binds the value of a Result or returns its error from this function.
 #define TRY(declaration, ...) TRY_IMPL(BASE_CONCAT(try_result_, __LINE__), declaration, __VA_ARGS__)
-#define TRY_IMPL(temporary, declaration, ...)                                    \
-    auto temporary = (__VA_ARGS__);                                              \
-    if (!temporary) return std::unexpected(std::move(temporary).error());        \
+#define TRY_IMPL(temporary, declaration, ...)                             \
+    auto temporary = (__VA_ARGS__);                                       \
+    if (!temporary) return std::unexpected(std::move(temporary).error()); \
     declaration = *std::move(temporary)
 // TRY_VOID(expression): returns the error of a Result<void>, else goes on.
-#define TRY_VOID(...)                                                            \
-    do {                                                                         \
+#define TRY_VOID(...)                                                                                      \
+    do {                                                                                                   \
         if (auto try_void = (__VA_ARGS__); !try_void) return std::unexpected(std::move(try_void).error()); \
     } while (0)

@@ -1,4 +1,5 @@
-// Small seeded random numbers, the same on every machine: xoshiro256** (Blackman and Vigna, 2018) seeded by splitmix64.
+// Small seeded random numbers, the same on every machine: xoshiro256** (Blackman and Vigna, 2018) seeded by
+// splitmix64.
 #pragma once
 
 #include <cstdint>

@@ -25,7 +25,8 @@ std::optional<uint64_t> read_number(const char* path) {
 std::optional<int> cgroup_cpus() {
     std::ifstream file("/sys/fs/cgroup/cpu.max");
     double quota = 0, period = 0;
-    if (file >> quota >> period && period > 0) return std::max(1, static_cast<int>(std::floor(quota / period)));
+    if (file >> quota >> period && period > 0)
+        return std::max(1, static_cast<int>(std::floor(quota / period)));
     return std::nullopt;
 }
 
@@ -74,7 +75,7 @@ uint64_t resident_memory_bytes() {
 }
 
 std::optional<FileStat> stat_file(const std::filesystem::path& path) {
-    struct ::stat status {};
+    struct ::stat status{};
     if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
     return FileStat{.device = status.st_dev,
                     .inode = status.st_ino,

@@ -24,13 +24,15 @@ uint64_t available_memory_bytes();
 // Bytes of this process that are resident now.
 uint64_t resident_memory_bytes();
 
-// What the file system says of a regular file, links followed. Same device and inode: the same file under two names.
+// What the file system says of a regular file, links followed. Same device and inode: the same file under two
+// names.
 struct FileStat {
     uint64_t device = 0, inode = 0;
     uint64_t bytes = 0;
     int64_t modified_unix_seconds = 0;
 };
-std::optional<FileStat> stat_file(const std::filesystem::path& path);  // nothing: absent, unreadable, or no regular file
+std::optional<FileStat> stat_file(
+    const std::filesystem::path& path);  // nothing: absent, unreadable, or no regular file
 
 // True when the stream (0, 1 or 2) is a terminal.
 bool is_terminal(int fd);

@@ -7,7 +7,8 @@
 namespace base {
 namespace {
 
-// Long enough to bridge the serial bits between two regions of a step, short enough not to starve a neighbour.
+// Long enough to bridge the serial bits between two regions of a step, short enough not to starve a
+// neighbour.
 constexpr auto kSpin = std::chrono::microseconds(50);
 
 void relax() {
@@ -59,7 +60,8 @@ void ThreadPool::run_erased(Function function, void* context) {
     }
     function(context, 0, threads());
     while (pending_.load(std::memory_order_acquire) != 0)
-        if (!spin_until([this] { return pending_.load(std::memory_order_acquire) == 0; })) std::this_thread::yield();
+        if (!spin_until([this] { return pending_.load(std::memory_order_acquire) == 0; }))
+            std::this_thread::yield();
 }
 
 void ThreadPool::work(int part) {

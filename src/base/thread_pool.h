@@ -24,7 +24,8 @@ class ThreadPool {
 
     int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-    // Calls body(part, parts) once for each part in [0, threads()), in parallel, and returns when all are done.
+    // Calls body(part, parts) once for each part in [0, threads()), in parallel, and returns when all are
+    // done.
     template <class Body>
     void run(Body&& body) {
         run_erased([](void* context, int part, int parts) { (*static_cast<Body*>(context))(part, parts); },

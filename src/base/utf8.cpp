@@ -6,7 +6,7 @@ namespace {
 constexpr char32_t kReplacement = 0xFFFD;
 
 struct Lead {
-    int length;            // bytes of the whole character; 0 for a byte that cannot begin one
+    int length;               // bytes of the whole character; 0 for a byte that cannot begin one
     unsigned char low, high;  // range of the second byte: rules out overlong forms and surrogates
 };
 

@@ -15,7 +15,8 @@ TEST(Utf8, EveryCodePointSurvivesEncodingAndDecoding) {
         ASSERT_EQ(at, text.size());
         ASSERT_TRUE(is_valid_utf8(text));
         for (size_t cut = 1; cut < text.size(); ++cut)
-            ASSERT_EQ(incomplete_utf8_tail(std::string_view(text).substr(0, cut)), cut) << static_cast<uint32_t>(c);
+            ASSERT_EQ(incomplete_utf8_tail(std::string_view(text).substr(0, cut)), cut)
+                << static_cast<uint32_t>(c);
         ASSERT_EQ(incomplete_utf8_tail(text), 0u);
     }
 }

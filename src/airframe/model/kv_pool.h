@@ -1,5 +1,5 @@
-// KvPool: the memory of all keys and values, cut into pages of a fixed number of tokens. Which page belongs to whom is
-// the engine's business; the pool only owns the bytes. One thread (the engine's).
+// KvPool: the memory of all keys and values, cut into pages of a fixed number of tokens. Which page belongs
+// to whom is the engine's business; the pool only owns the bytes. One thread (the engine's).
 #pragma once
 
 #include <cstdint>

@@ -21,20 +21,22 @@
 
 namespace airframe {
 
-// Backends by name: "reference", "cpu". Errors: kInvalidArgument naming the known ones; kUnsupported (ISA absent).
+// Backends by name: "reference", "cpu". Errors: kInvalidArgument naming the known ones; kUnsupported (ISA
+// absent).
 base::Result<std::unique_ptr<Backend>> make_backend(std::string_view name, const BackendOptions& options);
 std::vector<std::string_view> backend_names();
 
 struct ModelOptions {
-    uint32_t batch_rows_max = 512;             // rows of one forward pass
-    uint32_t logit_rows_max = 64;              // rows of one forward pass whose logits can be asked for
-    std::function<void(double)> on_progress;   // 0 to 1, while weights load; may be empty
+    uint32_t batch_rows_max = 512;            // rows of one forward pass
+    uint32_t logit_rows_max = 64;             // rows of one forward pass whose logits can be asked for
+    std::function<void(double)> on_progress;  // 0 to 1, while weights load; may be empty
 };
 
 class Model {
   public:
     // Takes the file: its mapping is the weights' memory wherever the backend can use it so.
-    // Errors: kBadFile naming the tensor, its shape and the expected one; kUnsupported; kOutOfMemory with numbers.
+    // Errors: kBadFile naming the tensor, its shape and the expected one; kUnsupported; kOutOfMemory with
+    // numbers.
     static base::Result<std::unique_ptr<Model>> load(GgufFile file, std::unique_ptr<Backend> backend,
                                                      const ModelOptions& options);
     ~Model();
@@ -44,8 +46,14 @@ class Model {
     Backend& backend();
     const ModelOptions& options() const;
 
-    // Runs the rows of `batch` through all layers, storing keys and values in `pool`; logits of batch.logit_rows go to
-    // logits_out [logit_rows, vocab]. REQUIRES: rows and logit rows within the options; pages allocated. Blocks.
+    // Prepares rotary positions for sequences of up to `ctx_tokens`; beyond the trained context they are
+    // stretched (YaRN) unless the file brings a scaling of its own. load() has set the trained context. Call
+    // before any forward().
+    void set_context(uint32_t ctx_tokens);
+
+    // Runs the rows of `batch` through all layers, storing keys and values in `pool`; logits of
+    // batch.logit_rows go to logits_out [logit_rows, vocab]. REQUIRES: rows and logit rows within the
+    // options; pages allocated. Blocks.
     void forward(const Batch& batch, KvPool& pool, std::span<float> logits_out);
 
   private:

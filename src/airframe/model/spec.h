@@ -1,4 +1,5 @@
-// ModelSpec: what a model is, derived once from metadata (how much), tensors (whether) and its family's row (the rest).
+// ModelSpec: what a model is, derived once from metadata (how much), tensors (whether) and its family's row
+// (the rest).
 #pragma once
 
 #include <cstdint>
@@ -35,8 +36,8 @@ struct ModelSpec {
         uint32_t dims = 0;
         float base = 10000, base_local = 0;  // base_local: layers with a window, when it differs; else 0
         RopeScaling scaling = RopeScaling::kNone;
-        float factor = 1;                // context extension
-        float attn_factor = 1;           // multiplies cosine and sine
+        float factor = 1;       // context extension
+        float attn_factor = 0;  // multiplies cosine and sine; 0: by the scaling's own rule
         uint32_t ctx_original_tokens = 0;
         float yarn_beta_fast = 32, yarn_beta_slow = 1;
     } rope;
@@ -47,7 +48,7 @@ struct ModelSpec {
     } ffn;
 
     struct {
-        uint32_t n_experts = 0, n_active = 0, expert_dim = 0, shared_dim = 0;
+        uint32_t n_experts = 0, n_active = 0, expert_dim = 0;
         MoeGate gating = MoeGate::kSoftmax;
         bool renormalize = false;
         float scale = 1;
@@ -63,8 +64,8 @@ struct ModelSpec {
     }
 };
 
-// Errors: kUnsupported (a family that is not known: message lists those that are), kBadFile naming the key, the value
-// and what was expected.
+// Errors: kUnsupported (a family that is not known: message lists those that are), kBadFile naming the key,
+// the value and what was expected.
 base::Result<ModelSpec> derive_spec(const GgufFile& file);
 
 }  // namespace airframe

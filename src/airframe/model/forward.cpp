@@ -1,0 +1,91 @@
+#include "airframe/model/forward.h"
+
+#include <array>
+
+namespace airframe {
+namespace {
+
+// norm(x) in `room`, or x itself where the family norms only behind (olmo2).
+Rows normed(Backend& backend, const Rows& x, const Norm& norm, const Rows& room) {
+    if (!norm) return x;
+    backend.norm(x, norm, room);
+    return room;
+}
+
+MoeArgs moe_args(const ModelSpec& spec, const MoeWeights& w, const Rows& x, const Rows& residual) {
+    return {.x = x,
+            .router = w.router,
+            .gate = w.gate,
+            .up = w.up,
+            .down = w.down,
+            .shared_gate = w.shared_gate,
+            .shared_up = w.shared_up,
+            .shared_down = w.shared_down,
+            .shared_router = w.shared_router,
+            .n_experts = static_cast<int32_t>(spec.moe.n_experts),
+            .n_active = static_cast<int32_t>(spec.moe.n_active),
+            .gating = spec.moe.gating,
+            .renormalize = spec.moe.renormalize,
+            .scale = spec.moe.scale,
+            .act = spec.ffn.act,
+            .residual = residual};
+}
+
+}  // namespace
+
+void forward(const ModelSpec& spec, const Weights& weights, Backend& be, const Batch& batch,
+             const KvPool& pool, const Scratch& s) {
+    be.embed({.tokens = batch.tokens,
+              .positions = batch.positions,
+              .table = weights.embedding,
+              .positions_table = weights.positions,
+              .scale = spec.ends.embed_scale,
+              .x = s.x});
+    for (uint32_t i = 0; i < spec.n_layers; ++i) {
+        const LayerWeights& layer = weights.layers[i];
+        const KvLayer& kv = pool.layer(i);
+        const uint32_t window = spec.attn.window[i];
+
+        const Rows attn_in = normed(be, s.x, layer.attn_norm, s.attn_in);
+        // Read before the residual changes: in a parallel block both halves see the same input.
+        const Rows ffn_in_parallel =
+            spec.parallel_residual && layer.ffn_norm ? normed(be, s.x, layer.ffn_norm, s.ffn_in) : attn_in;
+
+        be.linear(attn_in, std::array{layer.q, layer.k, layer.v}, std::array{s.q, s.k, s.v});
+        be.rope_store({.q = s.q,
+                       .k = s.k,
+                       .v = s.v,
+                       .rope = window > 0 ? s.rope_local : s.rope,
+                       .q_norm = layer.q_norm,
+                       .k_norm = layer.k_norm,
+                       .kv = kv,
+                       .batch = &batch});
+        be.attend({.q = s.q,
+                   .kv = kv,
+                   .n_heads = static_cast<int32_t>(spec.attn.n_heads),
+                   .scale = spec.attn.scale,
+                   .softcap = spec.attn.softcap,
+                   .window = static_cast<int32_t>(window),
+                   .batch = &batch,
+                   .out = s.attn_out});
+        be.linear_add(s.attn_out, layer.o, layer.attn_post_norm, spec.ends.residual_scale, s.x);
+
+        const Rows ffn_in =
+            spec.parallel_residual ? ffn_in_parallel : normed(be, s.x, layer.ffn_norm, s.ffn_in);
+        if (layer.moe.router) {
+            be.moe(moe_args(spec, layer.moe, ffn_in, s.x));
+        } else {
+            be.ffn_in({.x = ffn_in, .gate = layer.gate, .up = layer.up, .act = spec.ffn.act, .h = s.hidden});
+            be.linear_add(s.hidden, layer.down, layer.ffn_post_norm, spec.ends.residual_scale, s.x);
+        }
+    }
+    be.logits({.x = s.x,
+               .rows = batch.logit_rows,
+               .norm = weights.output_norm,
+               .head = weights.head,
+               .scale = spec.ends.logit_scale,
+               .softcap = spec.ends.logit_softcap,
+               .out = s.logits});
+}
+
+}  // namespace airframe

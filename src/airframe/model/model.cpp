@@ -1,0 +1,113 @@
+#include "airframe/model/model.h"
+
+#include "airframe/model/forward.h"
+#include "airframe/model/rope_table.h"
+#include "airframe/model/weights.h"
+#include "base/check.h"
+
+namespace airframe {
+
+using base::Result;
+
+struct Model::State {
+    GgufFile file;
+    std::unique_ptr<Backend> backend;
+    ModelOptions options;
+    ModelSpec spec;
+    Weights weights;
+    RopeTable rope, rope_local;
+    Buffer* angles = nullptr;  // [rows, rope dims/2, 2]; null without rotary positions
+    Buffer* angles_local = nullptr;
+    std::vector<float> angles_staging;
+    std::vector<std::unique_ptr<Buffer>> buffers;
+    Scratch scratch;  // rows here are the most that fit; forward() takes as many as the batch has
+
+    Result<void> allocate_scratch();
+    void write_angles(RopeTable& table, Buffer* to, std::span<const int32_t> positions);
+};
+
+Result<void> Model::State::allocate_scratch() {
+    const auto rows_of = [&](int64_t rows, int64_t cols) -> Result<Rows> {
+        TRY(auto buffer, backend->allocate(static_cast<size_t>(rows * cols) * sizeof(float)));
+        return Rows{buffers.emplace_back(std::move(buffer)).get(), rows, cols};
+    };
+    const int64_t rows = options.batch_rows_max;
+    const auto& attn = spec.attn;
+    TRY(scratch.x, rows_of(rows, spec.dim));
+    TRY(scratch.attn_in, rows_of(rows, spec.dim));
+    TRY(scratch.ffn_in, rows_of(rows, spec.dim));
+    TRY(scratch.q, rows_of(rows, int64_t{attn.n_heads} * attn.head_dim_k));
+    TRY(scratch.k, rows_of(rows, int64_t{attn.n_kv_heads} * attn.head_dim_k));
+    TRY(scratch.v, rows_of(rows, int64_t{attn.n_kv_heads} * attn.head_dim_v));
+    TRY(scratch.attn_out, rows_of(rows, int64_t{attn.n_heads} * attn.head_dim_v));
+    TRY(scratch.hidden, rows_of(rows, weights.ffn_dim_max));
+    TRY(scratch.logits, rows_of(options.logit_rows_max, spec.vocab));
+    if (spec.rope.pairs == RopePairs::kNone) return {};
+    TRY(const Rows wide, rows_of(rows, spec.rope.dims));
+    TRY(const Rows local, rows_of(rows, spec.rope.dims));
+    angles = wide.buffer;
+    angles_local = local.buffer;
+    const auto dims = static_cast<int32_t>(spec.rope.dims);
+    scratch.rope = {.pairs = spec.rope.pairs, .dims = dims, .angles = angles};
+    scratch.rope_local = {.pairs = spec.rope.pairs, .dims = dims, .angles = angles_local};
+    angles_staging.resize(static_cast<size_t>(rows) * spec.rope.dims);
+    return {};
+}
+
+void Model::State::write_angles(RopeTable& table, Buffer* to, std::span<const int32_t> positions) {
+    if (to == nullptr) return;
+    table.fill(positions, angles_staging.data());
+    const auto used = std::span(angles_staging).first(positions.size() * spec.rope.dims);
+    backend->write(*to, 0, std::as_bytes(used));
+}
+
+Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Model::~Model() = default;
+
+Result<std::unique_ptr<Model>> Model::load(GgufFile file, std::unique_ptr<Backend> backend,
+                                           const ModelOptions& options) {
+    auto state = std::make_unique<State>();
+    state->file = std::move(file);
+    state->backend = std::move(backend);
+    state->options = options;
+    TRY(state->spec, derive_spec(state->file));
+    TRY(state->weights, load_weights(state->file, state->spec, *state->backend, options.on_progress));
+    TRY_VOID(state->allocate_scratch());
+    std::unique_ptr<Model> model(new Model(std::move(state)));
+    model->set_context(model->spec().ctx_train_tokens);
+    return model;
+}
+
+const ModelSpec& Model::spec() const { return state_->spec; }
+const GgufFile& Model::file() const { return state_->file; }
+Backend& Model::backend() { return *state_->backend; }
+const ModelOptions& Model::options() const { return state_->options; }
+
+void Model::set_context(uint32_t ctx_tokens) {
+    if (state_->spec.rope.pairs == RopePairs::kNone) return;
+    const RopeFactors& factors = state_->weights.rope_factors;
+    state_->rope = RopeTable(state_->spec, factors, ctx_tokens, false);
+    state_->rope_local = RopeTable(state_->spec, factors, ctx_tokens, true);
+}
+
+void Model::forward(const Batch& batch, KvPool& pool, std::span<float> logits_out) {
+    State& state = *state_;
+    const auto rows = static_cast<int64_t>(batch.tokens.size());
+    const auto logit_rows = static_cast<int64_t>(batch.logit_rows.size());
+    CHECK(rows > 0 && rows <= state.options.batch_rows_max, "{} rows, at most {}", rows,
+          state.options.batch_rows_max);
+    CHECK(logit_rows <= state.options.logit_rows_max, "{} logit rows", logit_rows);
+    CHECK(logits_out.size() == batch.logit_rows.size() * state.spec.vocab, "{} floats", logits_out.size());
+
+    Scratch scratch = state.scratch;
+    for (Rows* each : {&scratch.x, &scratch.attn_in, &scratch.ffn_in, &scratch.q, &scratch.k, &scratch.v,
+                       &scratch.attn_out, &scratch.hidden})
+        each->rows = rows;
+    scratch.logits.rows = logit_rows;
+    state.write_angles(state.rope, state.angles, batch.positions);
+    state.write_angles(state.rope_local, state.angles_local, batch.positions);
+    airframe::forward(state.spec, state.weights, *state.backend, batch, pool, scratch);
+    if (logit_rows > 0) state.backend->read(*scratch.logits.buffer, 0, std::as_writable_bytes(logits_out));
+}
+
+}  // namespace airframe

@@ -1,0 +1,184 @@
+// Every tiny model of the shared data against an independent float64 reference, on each backend.
+// Bars: reference backend rms <= 0.002; cpu rms <= 0.002 on F16, mean KL <= llama.cpp's figure on quantised
+// files and
+// <= half of it on K-quants (mixture-of-experts files by the median over positions); greedy equal where the
+// margin exceeds 0.1; token by token equals all at once (bit-equal on reference).
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include <cmath>
+#include <fstream>
+#include <numeric>
+#include <sstream>
+
+#include "airframe/model/model.h"
+#include "base/test_data.h"
+
+namespace airframe {
+namespace {
+
+namespace json = boost::json;
+
+struct Case {
+    std::string file;
+    std::vector<int32_t> tokens;
+    std::vector<float> logits;  // [positions, vocab]
+    size_t prompt_tokens = 0, positions = 0, vocab = 0;
+    std::vector<double> margins;
+    double peer_kl_mean = 0;
+    bool quantised = false, k_quant = false, experts = false;
+};
+
+std::string read_file(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+Case read_case(const std::filesystem::path& dir, const json::object& entry) {
+    Case c;
+    c.file = entry.at("model").as_string();
+    for (const char* part : {"prompt", "greedy"})
+        for (const auto& id : entry.at(part).as_array())
+            c.tokens.push_back(static_cast<int32_t>(id.as_int64()));
+    c.prompt_tokens = entry.at("prompt").as_array().size();
+    for (const auto& margin : entry.at("margins").as_array()) c.margins.push_back(margin.to_number<double>());
+    c.positions = entry.at("positions").to_number<size_t>();
+    c.vocab = entry.at("vocab").to_number<size_t>();
+    const std::string raw = read_file(dir / std::string_view(entry.at("logits").as_string()));
+    c.logits.resize(raw.size() / sizeof(float));
+    std::memcpy(c.logits.data(), raw.data(), c.logits.size() * sizeof(float));
+    c.peer_kl_mean = entry.at("llama.cpp-new").at("kl_mean").to_number<double>();
+    c.quantised = c.file.find("F16") == std::string::npos && c.file.find("F32") == std::string::npos;
+    c.k_quant = c.file.find("_K") != std::string::npos;
+    c.experts = c.file.find("moe") != std::string::npos || c.file.find("mixtral") != std::string::npos;
+    return c;
+}
+
+std::vector<Case> read_cases(const std::filesystem::path& dir) {
+    const json::value manifest = json::parse(read_file(dir / "manifest.json"));
+    std::vector<Case> cases;
+    for (const auto& entry : manifest.at("files").as_array())
+        cases.push_back(read_case(dir, entry.as_object()));
+    return cases;
+}
+
+// Logits of the first `positions` tokens, fed in chunks of `chunk` rows.
+std::vector<float> run(const std::filesystem::path& path, const Case& c, std::string_view backend_name,
+                       int32_t chunk, KvType kv_type) {
+    auto file = GgufFile::open(path);
+    EXPECT_TRUE(file) << file.error().message;
+    auto backend = make_backend(backend_name, {.threads = 2});
+    EXPECT_TRUE(backend) << backend.error().message;
+    auto model =
+        Model::load(std::move(*file), std::move(*backend), {.batch_rows_max = 128, .logit_rows_max = 128});
+    if (!model) {
+        ADD_FAILURE() << model.error().message;
+        return {};
+    }
+    constexpr int32_t kPageTokens = 16;
+    const auto n = static_cast<int32_t>(c.positions);
+    const int32_t n_pages = (n + kPageTokens - 1) / kPageTokens;
+    auto pool = KvPool::create((*model)->spec(), (*model)->backend(),
+                               {.type = kv_type, .page_tokens = kPageTokens, .n_pages = n_pages});
+    EXPECT_TRUE(pool) << pool.error().message;
+    std::vector<int32_t> pages(static_cast<size_t>(n_pages)), positions(c.positions), rows(c.positions);
+    for (int32_t i = 0; i < n_pages; ++i)
+        pages[static_cast<size_t>(i)] = (i * 7 + 3) % n_pages;  // any order must do
+    if (n_pages % 7 == 0) std::iota(pages.begin(), pages.end(), 0);
+    std::iota(positions.begin(), positions.end(), 0);
+    std::iota(rows.begin(), rows.end(), 0);
+    std::vector<float> out(c.positions * c.vocab);
+    for (int32_t at = 0; at < n; at += chunk) {
+        const int32_t count = std::min(chunk, n - at);
+        const BatchSlice slice{0, count, at, pages};
+        const auto first = static_cast<size_t>(at), size = static_cast<size_t>(count);
+        (*model)->forward({.tokens = std::span(c.tokens).subspan(first, size),
+                           .positions = std::span(positions).subspan(first, size),
+                           .slices = {&slice, 1},
+                           .logit_rows = std::span(rows).first(size)},
+                          *pool, std::span(out).subspan(first * c.vocab, size * c.vocab));
+    }
+    return out;
+}
+
+struct Distance {
+    double rms = 0, kl_mean = 0, kl_median = 0;
+    std::string greedy_faults;
+};
+
+double log_sum_exp(std::span<const float> row) {
+    const double top = *std::ranges::max_element(row);
+    double sum = 0;
+    for (const float x : row) sum += std::exp(x - top);
+    return top + std::log(sum);
+}
+
+Distance distance(const Case& c, std::span<const float> got) {
+    Distance d;
+    std::vector<double> kls;
+    for (size_t p = 0; p < c.positions; ++p) {
+        const auto want_row = std::span(c.logits).subspan(p * c.vocab, c.vocab),
+                   got_row = got.subspan(p * c.vocab, c.vocab);
+        const double want_z = log_sum_exp(want_row), got_z = log_sum_exp(got_row);
+        double kl = 0;
+        for (size_t i = 0; i < c.vocab; ++i) {
+            const double diff = got_row[i] - want_row[i];
+            d.rms += diff * diff;
+            kl += std::exp(want_row[i] - want_z) * ((want_row[i] - want_z) - (got_row[i] - got_z));
+        }
+        kls.push_back(kl);
+        const auto best = static_cast<int32_t>(std::ranges::max_element(got_row) - got_row.begin());
+        if (p + 1 < c.prompt_tokens) continue;
+        const size_t step = p + 1 - c.prompt_tokens;
+        if (step < c.margins.size() && c.margins[step] > 0.1 && best != c.tokens[p + 1])
+            d.greedy_faults += fmt::format(" step {} is {} instead of {}", step, best, c.tokens[p + 1]);
+    }
+    d.rms = std::sqrt(d.rms / static_cast<double>(got.size()));
+    d.kl_mean = std::accumulate(kls.begin(), kls.end(), 0.0) / static_cast<double>(kls.size());
+    std::ranges::nth_element(kls, kls.begin() + static_cast<std::ptrdiff_t>(kls.size() / 2));
+    d.kl_median = kls[kls.size() / 2];
+    return d;
+}
+
+TEST(Parity, ReferenceBackendIsExact) {
+    REQUIRE_TEST_DATA(data);
+    const auto dir = data / "parity";
+    for (const Case& c : read_cases(dir)) {
+        SCOPED_TRACE(c.file);
+        const auto whole = run(dir / c.file, c, "reference", 128, KvType::kF32);
+        if (whole.empty()) continue;
+        const Distance d = distance(c, whole);
+        EXPECT_LE(d.rms, 0.002);
+        EXPECT_EQ(d.greedy_faults, "");
+        EXPECT_EQ(run(dir / c.file, c, "reference", 1, KvType::kF32), whole)
+            << "token by token differs from all at once";
+    }
+}
+
+TEST(Parity, CpuBackendIsCloserThanThePeer) {
+    REQUIRE_TEST_DATA(data);
+    const auto dir = data / "parity";
+    for (const Case& c : read_cases(dir)) {
+        for (const int32_t chunk : {128, 1}) {
+            SCOPED_TRACE(fmt::format("{} in chunks of {}", c.file, chunk));
+            const auto got = run(dir / c.file, c, "cpu", chunk, KvType::kF16);
+            if (got.empty()) continue;
+            const Distance d = distance(c, got);
+            const double bar = c.k_quant ? c.peer_kl_mean / 2 : c.peer_kl_mean;
+            fmt::print("{:24} chunk {:3}  rms {:.5f}  KL mean {:.2e} median {:.2e}  peer {:.2e}\n", c.file,
+                       chunk, d.rms, d.kl_mean, d.kl_median, c.peer_kl_mean);
+            if (!c.quantised) {
+                EXPECT_LE(d.rms, 0.002);
+            } else {
+                EXPECT_LE(c.experts ? d.kl_median : d.kl_mean, bar);
+            }
+            EXPECT_EQ(d.greedy_faults, "");
+        }
+    }
+}
+
+}  // namespace
+}  // namespace airframe

@@ -1,0 +1,273 @@
+#include "airframe/model/weights.h"
+
+#include <fmt/ranges.h>
+
+#include <utility>
+
+namespace airframe {
+namespace {
+
+using base::ErrorCode;
+using base::fail;
+using base::Result;
+
+std::string shape_text(const TensorInfo& tensor) {
+    return fmt::format("[{}]", fmt::join(std::span(tensor.dims).first(tensor.n_dims), ", "));
+}
+
+class Loader {
+  public:
+    Loader(const GgufFile& file, const ModelSpec& spec, Backend& backend, Weights& out,
+           const std::function<void(double)>& on_progress)
+        : file_(file), spec_(spec), backend_(backend), out_(out), on_progress_(on_progress) {}
+
+    bool has(const std::string& name) const { return file_.find_tensor(name) != nullptr; }
+
+    // A matrix of [rows, cols] (for experts all of them stacked by rows). Errors: missing, misshapen.
+    Result<Weight> matrix(const std::string& name, int64_t rows, int64_t cols) {
+        const TensorInfo* tensor = file_.find_tensor(name);
+        if (tensor == nullptr) return fail(ErrorCode::kBadFile, "the tensor {} is missing", name);
+        const int64_t tensor_rows = tensor->dims[1] * tensor->dims[2];
+        if (tensor->dims[0] != cols || tensor_rows != rows || tensor->dims[3] != 1)
+            return fail(ErrorCode::kBadFile,
+                        "the tensor {} has the shape {}, expected rows of {} and {} of them", name,
+                        shape_text(*tensor), cols, rows);
+        if (!backend_.supports(tensor->type))
+            return fail(ErrorCode::kUnsupported,
+                        "the tensor {} has the type {}, which the {} backend cannot use", name,
+                        traits(tensor->type).name, backend_.name());
+        TRY(auto buffer, backend_.upload({tensor->data, tensor->bytes}));
+        loaded_bytes_ += tensor->bytes;
+        if (on_progress_)
+            on_progress_(static_cast<double>(loaded_bytes_) / static_cast<double>(file_.tensor_bytes()));
+        const Weight weight{buffer.get(), 0, tensor->type, rows, cols};
+        out_.buffers.push_back(std::move(buffer));
+        return weight;
+    }
+
+    // A vector as f32, whatever the file stores it in.
+    Result<std::vector<float>> values(const std::string& name, int64_t n) {
+        const TensorInfo* tensor = file_.find_tensor(name);
+        if (tensor == nullptr) return fail(ErrorCode::kBadFile, "the tensor {} is missing", name);
+        if (tensor->elements() != n || tensor->dims[0] != n)
+            return fail(ErrorCode::kBadFile, "the tensor {} has the shape {}, expected [{}]", name,
+                        shape_text(*tensor), n);
+        const QuantTraits& type = traits(tensor->type);
+        if (type.dequantize_row == nullptr || n % type.block_elems != 0)
+            return fail(ErrorCode::kUnsupported,
+                        "the tensor {} has the type {}; a vector of numbers is needed", name, type.name);
+        std::vector<float> out(static_cast<size_t>(n));
+        type.dequantize_row(tensor->data, out.data(), n);
+        return out;
+    }
+
+    Result<Weight> vector(const std::string& name, int64_t n) {
+        TRY(auto data, values(name, n));
+        const auto& kept = out_.converted.emplace_back(std::move(data));
+        TRY(auto buffer, backend_.upload(std::as_bytes(std::span(kept))));
+        const Weight weight{buffer.get(), 0, QuantType::kF32, 1, n};
+        out_.buffers.push_back(std::move(buffer));
+        return weight;
+    }
+    Result<Weight> vector_if_there(const std::string& name, int64_t n) {
+        if (!has(name)) return Weight{};
+        return vector(name, n);
+    }
+
+    Result<Norm> norm(const std::string& name, int64_t n) {
+        Norm norm{.kind = spec_.norm.kind, .eps = spec_.norm.eps};
+        TRY(norm.gain, vector(name + ".weight", n));
+        TRY(norm.bias, vector_if_there(name + ".bias", n));
+        return norm;
+    }
+    Result<Norm> norm_if_there(const std::string& name, int64_t n) {
+        if (!has(name + ".weight")) return Norm{};
+        return norm(name, n);
+    }
+
+    Result<Linear> linear(const std::string& name, int64_t rows, int64_t cols) {
+        Linear made;
+        TRY(made.weight, matrix(name + ".weight", rows, cols));
+        TRY(made.bias, vector_if_there(name + ".bias", rows));
+        return made;
+    }
+    Result<Linear> linear_if_there(const std::string& name, int64_t rows, int64_t cols) {
+        if (!has(name + ".weight")) return Linear{};
+        return linear(name, rows, cols);
+    }
+
+    Result<LayerWeights> layer(uint32_t index);
+    Result<void> ends();
+
+  private:
+    Result<void> attention(const std::string& prefix, LayerWeights& layer);
+    Result<void> head_norms(const std::string& prefix, LayerWeights& layer);
+    Result<void> dense_ffn(const std::string& prefix, LayerWeights& layer);
+    Result<void> experts(const std::string& prefix, MoeWeights& moe);
+
+    const GgufFile& file_;
+    const ModelSpec& spec_;
+    Backend& backend_;
+    Weights& out_;
+    const std::function<void(double)>& on_progress_;
+    uint64_t loaded_bytes_ = 0;
+};
+
+// Rows [first, first + rows) of a fused matrix: blocks run along rows, so this is only an offset.
+Weight row_view(const Weight& whole, int64_t first, int64_t rows) {
+    Weight view = whole;
+    view.offset_bytes += static_cast<size_t>(first * row_bytes(whole.type, whole.cols));
+    view.rows = rows;
+    return view;
+}
+Linear rows_of(const Linear& whole, int64_t first, int64_t rows) {
+    Linear part{row_view(whole.weight, first, rows), whole.bias};
+    if (part.bias) {
+        part.bias.offset_bytes += static_cast<size_t>(first) * sizeof(float);
+        part.bias.cols = rows;
+    }
+    return part;
+}
+
+Result<void> Loader::attention(const std::string& prefix, LayerWeights& layer) {
+    const int64_t dim = spec_.dim;
+    const int64_t q_rows = int64_t{spec_.attn.n_heads} * spec_.attn.head_dim_k;
+    const int64_t k_rows = int64_t{spec_.attn.n_kv_heads} * spec_.attn.head_dim_k;
+    const int64_t v_rows = int64_t{spec_.attn.n_kv_heads} * spec_.attn.head_dim_v;
+    if (has(prefix + "attn_qkv.weight")) {
+        TRY(const Linear fused, linear(prefix + "attn_qkv", q_rows + k_rows + v_rows, dim));
+        layer.q = rows_of(fused, 0, q_rows);
+        layer.k = rows_of(fused, q_rows, k_rows);
+        layer.v = rows_of(fused, q_rows + k_rows, v_rows);
+    } else {
+        TRY(layer.q, linear(prefix + "attn_q", q_rows, dim));
+        TRY(layer.k, linear(prefix + "attn_k", k_rows, dim));
+        TRY(layer.v, linear(prefix + "attn_v", v_rows, dim));
+    }
+    TRY(layer.o, linear(prefix + "attn_output", dim, int64_t{spec_.attn.n_heads} * spec_.attn.head_dim_v));
+    return head_norms(prefix, layer);
+}
+
+Result<void> Loader::head_norms(const std::string& prefix, LayerWeights& layer) {
+    // One gain for every head, or one as long as the whole row: the tensor's length tells.
+    const auto length = [&](const std::string& name, int64_t whole_row) -> int64_t {
+        const TensorInfo* tensor = file_.find_tensor(name);
+        return tensor != nullptr && tensor->dims[0] == whole_row ? whole_row : spec_.attn.head_dim_k;
+    };
+    const int64_t q_row = int64_t{spec_.attn.n_heads} * spec_.attn.head_dim_k;
+    const int64_t k_row = int64_t{spec_.attn.n_kv_heads} * spec_.attn.head_dim_k;
+    TRY(layer.q_norm, norm_if_there(prefix + "attn_q_norm", length(prefix + "attn_q_norm.weight", q_row)));
+    TRY(layer.k_norm, norm_if_there(prefix + "attn_k_norm", length(prefix + "attn_k_norm.weight", k_row)));
+    return {};
+}
+
+Result<void> Loader::dense_ffn(const std::string& prefix, LayerWeights& layer) {
+    const int64_t dim = spec_.dim, ffn = spec_.ffn.dim;
+    const TensorInfo* up = file_.find_tensor(prefix + "ffn_up.weight");
+    const bool gated = has(prefix + "ffn_gate.weight");
+    if (!gated && up != nullptr &&
+        up->dims[1] == 2 * ffn) {  // gate and up in one: the first half is the gate
+        TRY(const Linear fused, linear(prefix + "ffn_up", 2 * ffn, dim));
+        layer.gate = rows_of(fused, 0, ffn);
+        layer.up = rows_of(fused, ffn, ffn);
+    } else {
+        TRY(layer.gate, linear_if_there(prefix + "ffn_gate", ffn, dim));
+        TRY(layer.up, linear(prefix + "ffn_up", ffn, dim));
+    }
+    TRY(layer.down, linear(prefix + "ffn_down", dim, ffn));
+    return {};
+}
+
+Result<void> Loader::experts(const std::string& prefix, MoeWeights& moe) {
+    const int64_t dim = spec_.dim, n = spec_.moe.n_experts, hidden = spec_.moe.expert_dim;
+    TRY(moe.router, linear(prefix + "ffn_gate_inp", n, dim));
+    if (has(prefix + "ffn_gate.0.weight"))
+        return fail(ErrorCode::kUnsupported,
+                    "{}ffn_gate.0.weight: this file stores each expert by itself (a layout of early 2024); "
+                    "convert the "
+                    "model again with a current converter",
+                    prefix);
+    TRY(moe.gate, linear(prefix + "ffn_gate_exps", n * hidden, dim));
+    TRY(moe.up, linear(prefix + "ffn_up_exps", n * hidden, dim));
+    TRY(moe.down, linear(prefix + "ffn_down_exps", n * dim, hidden));
+    const TensorInfo* shared = file_.find_tensor(prefix + "ffn_gate_shexp.weight");
+    if (shared == nullptr) return {};
+    const int64_t shared_dim = shared->dims[1];
+    TRY(moe.shared_gate, linear(prefix + "ffn_gate_shexp", shared_dim, dim));
+    TRY(moe.shared_up, linear(prefix + "ffn_up_shexp", shared_dim, dim));
+    TRY(moe.shared_down, linear(prefix + "ffn_down_shexp", dim, shared_dim));
+    TRY(moe.shared_router, vector_if_there(prefix + "ffn_gate_inp_shexp.weight", dim));
+    return {};
+}
+
+Result<LayerWeights> Loader::layer(uint32_t index) {
+    const std::string prefix = fmt::format("blk.{}.", index);
+    LayerWeights layer;
+    TRY(layer.attn_norm, norm_if_there(prefix + "attn_norm", spec_.dim));
+    TRY(layer.attn_post_norm, norm_if_there(prefix + "post_attention_norm", spec_.dim));
+    TRY(layer.ffn_norm, norm_if_there(prefix + "ffn_norm", spec_.dim));
+    TRY(layer.ffn_post_norm, norm_if_there(prefix + "post_ffw_norm", spec_.dim));
+    if (!layer.attn_norm && !layer.attn_post_norm)
+        return fail(ErrorCode::kBadFile, "the tensor {}attn_norm.weight is missing", prefix);
+    if (!layer.ffn_norm && !layer.ffn_post_norm && !spec_.parallel_residual)
+        return fail(ErrorCode::kBadFile, "the tensor {}ffn_norm.weight is missing", prefix);
+    TRY_VOID(attention(prefix, layer));
+    if (spec_.moe.n_experts > 0 && has(prefix + "ffn_gate_inp.weight")) {
+        TRY_VOID(experts(prefix, layer.moe));
+    } else {
+        TRY_VOID(dense_ffn(prefix, layer));
+        out_.ffn_dim_max = spec_.ffn.dim;
+    }
+    return layer;
+}
+
+Result<void> Loader::ends() {
+    const int64_t dim = spec_.dim, vocab = spec_.vocab;
+    TRY(out_.embedding, matrix("token_embd.weight", vocab, dim));
+    if (has("position_embd.weight")) {
+        const int64_t positions = file_.find_tensor("position_embd.weight")->dims[1];
+        TRY(out_.positions, matrix("position_embd.weight", positions, dim));
+    } else if (spec_.rope.pairs == RopePairs::kNone) {
+        return fail(ErrorCode::kBadFile, "the tensor position_embd.weight is missing");
+    }
+    TRY(out_.output_norm, norm("output_norm", dim));
+    if (has("output.weight")) {
+        TRY(out_.head, linear("output", vocab, dim));
+    } else {
+        out_.head.weight = out_.embedding;  // tied
+        TRY(out_.head.bias, vector_if_there("output.bias", vocab));
+    }
+    const int64_t pairs = spec_.rope.dims / 2;
+    for (auto [name, to] : {std::pair{"rope_freqs.weight", &out_.rope_factors.always},
+                            std::pair{"rope_factors_long.weight", &out_.rope_factors.long_context},
+                            std::pair{"rope_factors_short.weight", &out_.rope_factors.short_context}}) {
+        if (!has(name)) continue;
+        TRY(*to, values(name, pairs));
+        for (const float factor : *to)
+            if (!(factor > 0))
+                return fail(ErrorCode::kBadFile, "the tensor {} holds {}, expected positive numbers", name,
+                            factor);
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<Weights> load_weights(const GgufFile& file, const ModelSpec& spec, Backend& backend,
+                             const std::function<void(double)>& on_progress) {
+    Weights weights;
+    Loader loader(file, spec, backend, weights, on_progress);
+    TRY_VOID(loader.ends());
+    for (uint32_t i = 0; i < spec.n_layers; ++i) {
+        TRY(auto layer, loader.layer(i));
+        weights.layers.push_back(std::move(layer));
+    }
+    if (spec.rope.scaling == RopeScaling::kLongRope &&
+        (weights.rope_factors.long_context.empty() || weights.rope_factors.short_context.empty()))
+        return fail(ErrorCode::kBadFile,
+                    "rope.scaling.type is longrope, but the tensors rope_factors_long.weight and "
+                    "rope_factors_short.weight are not both there");
+    return weights;
+}
+
+}  // namespace airframe
