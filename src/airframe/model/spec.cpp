@@ -166,6 +166,10 @@ Result<ModelSpec> derive_spec(const GgufFile& file) {
     if (embedding->dims[1] < 1 || embedding->dims[1] > std::numeric_limits<int32_t>::max())
         return fail(ErrorCode::kBadFile, "token_embd.weight has {} rows", embedding->dims[1]);
     spec.vocab = static_cast<uint32_t>(embedding->dims[1]);
+    const MetaValue* tokens = metadata.find("tokenizer.ggml.tokens");
+    if (tokens != nullptr && tokens->count > spec.vocab)
+        return fail(ErrorCode::kBadFile, "tokenizer.ggml.tokens has {} entries, but token_embd.weight only {} rows",
+                    tokens->count, spec.vocab);
     TRY_VOID(read_norm(keys, spec));
     TRY_VOID(read_attention(keys, *family, spec));
     TRY_VOID(read_rope(keys, *family, spec));
