@@ -18,10 +18,17 @@ function(add_floor_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gtest_main GTest::gmock)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+  if(SHIMMY_DEEP_TESTS)
+    add_asan_test(${name})
+  endif()
 endfunction()
 
-# add_fuzz_target(NAME SOURCES ... LINKS ...): a libFuzzer program; built only with SHIMMY_FUZZ.
+# add_fuzz_target(NAME SOURCES ... LINKS ...): a libFuzzer program; built only with SHIMMY_FUZZ, run by deep tests.
+# Seeds: fuzz_seeds/NAME/ in the same folder.
 function(add_fuzz_target name)
+  if(SHIMMY_DEEP_TESTS)
+    add_fuzz_test(${name})
+  endif()
   if(NOT SHIMMY_FUZZ)
     return()
   endif()
