@@ -1,4 +1,5 @@
-// Damaged model files at the level of the model: sound containers whose metadata or tensors cannot be a model.
+// Damaged model files at the level of the model: sound containers whose metadata or tensors cannot be a
+// model.
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
@@ -23,7 +24,8 @@ base::Result<std::unique_ptr<Model>> load(const std::filesystem::path& path) {
 TEST(BadModel, EveryFileBehavesAsItsIndexSays) {
     REQUIRE_TEST_DATA(data);
     const auto dir = std::filesystem::path(::testing::TempDir()) / "bad_model_test";
-    const std::string command = "python3 " + (data / "bad_gguf/make_bad_gguf.py").string() + " " + dir.string();
+    const std::string command =
+        "python3 " + (data / "bad_gguf/make_bad_gguf.py").string() + " " + dir.string();
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
     std::stringstream text;
     text << std::ifstream(dir / "index.json").rdbuf();

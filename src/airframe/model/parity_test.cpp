@@ -12,7 +12,7 @@
 #include <numeric>
 #include <sstream>
 
-#include "airframe/model/model.h"
+#include "airframe/model/run_tokens.h"
 #include "base/test_data.h"
 
 namespace airframe {
@@ -67,41 +67,21 @@ std::vector<Case> read_cases(const std::filesystem::path& dir) {
 
 // Logits of the first `positions` tokens, fed in chunks of `chunk` rows.
 std::vector<float> run(const std::filesystem::path& path, const Case& c, std::string_view backend_name,
-                       int32_t chunk, KvType kv_type) {
-    auto file = GgufFile::open(path);
-    EXPECT_TRUE(file) << file.error().message;
-    auto backend = make_backend(backend_name, {.threads = 2});
-    EXPECT_TRUE(backend) << backend.error().message;
-    auto model =
-        Model::load(std::move(*file), std::move(*backend), {.batch_rows_max = 128, .logit_rows_max = 128});
-    if (!model) {
-        ADD_FAILURE() << model.error().message;
+                       uint32_t chunk, KvType kv_type) {
+    const auto load_and_run = [&]() -> base::Result<std::vector<float>> {
+        TRY(auto file, GgufFile::open(path));
+        TRY(auto backend, make_backend(backend_name, {.threads = 2}));
+        TRY(auto model,
+            Model::load(std::move(file), std::move(backend), {.batch_rows_max = 128, .logit_rows_max = 128}));
+        return run_tokens(*model, std::span(c.tokens).first(c.positions),
+                          {.chunk_rows = chunk, .kv_type = kv_type});
+    };
+    auto logits = load_and_run();
+    if (!logits) {
+        ADD_FAILURE() << logits.error().message;
         return {};
     }
-    constexpr int32_t kPageTokens = 16;
-    const auto n = static_cast<int32_t>(c.positions);
-    const int32_t n_pages = (n + kPageTokens - 1) / kPageTokens;
-    auto pool = KvPool::create((*model)->spec(), (*model)->backend(),
-                               {.type = kv_type, .page_tokens = kPageTokens, .n_pages = n_pages});
-    EXPECT_TRUE(pool) << pool.error().message;
-    std::vector<int32_t> pages(static_cast<size_t>(n_pages)), positions(c.positions), rows(c.positions);
-    for (int32_t i = 0; i < n_pages; ++i)
-        pages[static_cast<size_t>(i)] = (i * 7 + 3) % n_pages;  // any order must do
-    if (n_pages % 7 == 0) std::iota(pages.begin(), pages.end(), 0);
-    std::iota(positions.begin(), positions.end(), 0);
-    std::iota(rows.begin(), rows.end(), 0);
-    std::vector<float> out(c.positions * c.vocab);
-    for (int32_t at = 0; at < n; at += chunk) {
-        const int32_t count = std::min(chunk, n - at);
-        const BatchSlice slice{0, count, at, pages};
-        const auto first = static_cast<size_t>(at), size = static_cast<size_t>(count);
-        (*model)->forward({.tokens = std::span(c.tokens).subspan(first, size),
-                           .positions = std::span(positions).subspan(first, size),
-                           .slices = {&slice, 1},
-                           .logit_rows = std::span(rows).first(size)},
-                          *pool, std::span(out).subspan(first * c.vocab, size * c.vocab));
-    }
-    return out;
+    return *std::move(logits);
 }
 
 struct Distance {
@@ -162,7 +142,7 @@ TEST(Parity, CpuBackendIsCloserThanThePeer) {
     REQUIRE_TEST_DATA(data);
     const auto dir = data / "parity";
     for (const Case& c : read_cases(dir)) {
-        for (const int32_t chunk : {128, 1}) {
+        for (const uint32_t chunk : {128u, 1u}) {
             SCOPED_TRACE(fmt::format("{} in chunks of {}", c.file, chunk));
             const auto got = run(dir / c.file, c, "cpu", chunk, KvType::kF16);
             if (got.empty()) continue;

@@ -168,8 +168,9 @@ Result<ModelSpec> derive_spec(const GgufFile& file) {
     spec.vocab = static_cast<uint32_t>(embedding->dims[1]);
     const MetaValue* tokens = metadata.find("tokenizer.ggml.tokens");
     if (tokens != nullptr && tokens->count > spec.vocab)
-        return fail(ErrorCode::kBadFile, "tokenizer.ggml.tokens has {} entries, but token_embd.weight only {} rows",
-                    tokens->count, spec.vocab);
+        return fail(ErrorCode::kBadFile,
+                    "tokenizer.ggml.tokens has {} entries, but token_embd.weight only {} rows", tokens->count,
+                    spec.vocab);
     TRY_VOID(read_norm(keys, spec));
     TRY_VOID(read_attention(keys, *family, spec));
     TRY_VOID(read_rope(keys, *family, spec));
