@@ -20,5 +20,22 @@ void decode(const BlockQ4_K& block, float* out);
 void decode(const BlockQ5_K& block, float* out);
 void decode(const BlockQ6_K& block, float* out);
 void decode(const BlockQ8_K& block, float* out);
+void decode(const BlockIQ2_XXS& block, float* out);
+void decode(const BlockIQ2_XS& block, float* out);
+void decode(const BlockIQ2_S& block, float* out);
+void decode(const BlockIQ3_XXS& block, float* out);
+void decode(const BlockIQ3_S& block, float* out);
+void decode(const BlockIQ1_S& block, float* out);
+void decode(const BlockIQ1_M& block, float* out);
+void decode(const BlockIQ4_NL& block, float* out);
+void decode(const BlockIQ4_XS& block, float* out);
+void decode(const BlockTQ1_0& block, float* out);
+void decode(const BlockTQ2_0& block, float* out);
+void decode(const BlockMXFP4& block, float* out);
+
+// kElems weights to one block. NaN and infinity give some block, never undefined behaviour.
+void encode(const float* in, BlockTQ1_0& block);
+void encode(const float* in, BlockTQ2_0& block);
+void encode(const float* in, BlockMXFP4& block);
 
 }  // namespace airframe

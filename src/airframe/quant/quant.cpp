@@ -38,6 +38,17 @@ void encode_short_row(const float* in, std::byte* bytes, int64_t n) {
     for (int64_t i = 0; i < n; ++i) out[i] = kConvert(in[i]);
 }
 
+template <class Block>
+void encode_row(const float* in, std::byte* bytes, int64_t n) {
+    auto* blocks = reinterpret_cast<Block*>(bytes);
+    for (int64_t b = 0; b < n / Block::kElems; ++b) encode(in + b * Block::kElems, blocks[b]);
+}
+
+template <class Block>
+constexpr QuantTraits both_ways(QuantType type, std::string_view name) {
+    return {type, name, Block::kElems, sizeof(Block), decode_row<Block>, encode_row<Block>};
+}
+
 // A format that can only be read.
 template <class Block>
 constexpr QuantTraits decoded(QuantType type, std::string_view name) {
@@ -63,12 +74,24 @@ constexpr std::array kQuants = std::to_array<QuantTraits>({
     decoded<BlockQ5_K>(QuantType::kQ5_K, "Q5_K"),
     decoded<BlockQ6_K>(QuantType::kQ6_K, "Q6_K"),
     decoded<BlockQ8_K>(QuantType::kQ8_K, "Q8_K"),
+    decoded<BlockIQ2_XXS>(QuantType::kIQ2_XXS, "IQ2_XXS"),
+    decoded<BlockIQ2_XS>(QuantType::kIQ2_XS, "IQ2_XS"),
+    decoded<BlockIQ3_XXS>(QuantType::kIQ3_XXS, "IQ3_XXS"),
+    decoded<BlockIQ1_S>(QuantType::kIQ1_S, "IQ1_S"),
+    decoded<BlockIQ4_NL>(QuantType::kIQ4_NL, "IQ4_NL"),
+    decoded<BlockIQ3_S>(QuantType::kIQ3_S, "IQ3_S"),
+    decoded<BlockIQ2_S>(QuantType::kIQ2_S, "IQ2_S"),
+    decoded<BlockIQ4_XS>(QuantType::kIQ4_XS, "IQ4_XS"),
     sized(QuantType::kI8, "I8", 1),
     sized(QuantType::kI16, "I16", 2),
     sized(QuantType::kI32, "I32", 4),
     sized(QuantType::kI64, "I64", 8),
     sized(QuantType::kF64, "F64", 8),
+    decoded<BlockIQ1_M>(QuantType::kIQ1_M, "IQ1_M"),
     {QuantType::kBF16, "BF16", 1, 2, decode_short_row<f32_from_bf16>, encode_short_row<bf16_from_f32>},
+    both_ways<BlockTQ1_0>(QuantType::kTQ1_0, "TQ1_0"),
+    both_ways<BlockTQ2_0>(QuantType::kTQ2_0, "TQ2_0"),
+    both_ways<BlockMXFP4>(QuantType::kMXFP4, "MXFP4"),
 });
 static_assert(std::ranges::is_sorted(kQuants, {}, &QuantTraits::type));
 
