@@ -1,0 +1,34 @@
+// verify: the gates that a user can run on a model file and a machine. Each measures something and holds it
+// to a bound.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "airframe/backend/backend.h"
+#include "airframe/gguf/gguf.h"
+#include "base/result.h"
+
+namespace airframe {
+
+struct VerifyGate {
+    std::string name;
+    bool passed = false;
+    std::string measured;  // for people, with the bound where there is one
+};
+
+struct VerifyOptions {
+    std::string_view backend = "cpu";
+    BackendOptions backend_options;
+    uint32_t tokens = 0;  // of the comparison with the reference; 0: as many as take about ten seconds
+    std::function<void(std::string_view gate, double done)> on_progress;  // done: 0 to 1; may be empty
+};
+
+// Runs all gates: what one of them finds never keeps the others from running. Errors: only where the file is
+// no model at all (those of GgufFile::open and Model::load).
+base::Result<std::vector<VerifyGate>> verify_model(const std::filesystem::path& path,
+                                                   const VerifyOptions& options);
+
+}  // namespace airframe

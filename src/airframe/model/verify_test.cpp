@@ -1,0 +1,48 @@
+#include "airframe/model/verify.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/test_data.h"
+
+namespace airframe {
+namespace {
+
+TEST(Verify, EveryGatePassesOnSoundModels) {
+    REQUIRE_TEST_DATA(data);
+    for (const char* name :
+         {"parity/llama-Q4_K.gguf", "parity/mixtral-Q4_K.gguf", "models/stories260K-q8_0.gguf"}) {
+        SCOPED_TRACE(name);
+        const auto gates = verify_model(data / name, {.backend_options = {.threads = 2}});
+        ASSERT_TRUE(gates) << gates.error().message;
+        EXPECT_GE(gates->size(), 7u);
+        for (const VerifyGate& gate : *gates) EXPECT_TRUE(gate.passed) << gate.name << ": " << gate.measured;
+    }
+}
+
+TEST(Verify, FindsAWeightThatIsNotANumber) {
+    REQUIRE_TEST_DATA(data);
+    const auto source = data / "models/stories260K-f32.gguf";
+    const auto copy = std::filesystem::path(::testing::TempDir()) / "verify_nan.gguf";
+    std::filesystem::copy_file(source, copy, std::filesystem::copy_options::overwrite_existing);
+    const auto file = GgufFile::open(source);
+    ASSERT_TRUE(file);
+    const TensorInfo* tensor = file->find_tensor("blk.2.attn_q.weight");
+    ASSERT_NE(tensor, nullptr);
+    std::fstream stream(copy, std::ios::in | std::ios::out | std::ios::binary);
+    stream.seekp(static_cast<std::streamoff>(tensor->file_offset));
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    stream.write(reinterpret_cast<const char*>(&nan), sizeof nan);
+    stream.close();
+    const auto gates = verify_model(copy, {.backend_options = {.threads = 1}, .tokens = 4});
+    ASSERT_TRUE(gates) << gates.error().message;
+    const auto finite = std::ranges::find(*gates, "weights are finite", &VerifyGate::name);
+    ASSERT_NE(finite, gates->end());
+    EXPECT_FALSE(finite->passed);
+    EXPECT_NE(finite->measured.find("blk.2.attn_q.weight row 0"), std::string::npos) << finite->measured;
+    std::filesystem::remove(copy);
+}
+
+}  // namespace
+}  // namespace airframe
