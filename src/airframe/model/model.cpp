@@ -74,7 +74,7 @@ Result<std::unique_ptr<Model>> Model::load(GgufFile file, std::unique_ptr<Backen
     TRY(state->weights, load_weights(state->file, state->spec, *state->backend, options.on_progress));
     TRY_VOID(state->allocate_scratch());
     std::unique_ptr<Model> model(new Model(std::move(state)));
-    model->set_context(model->spec().ctx_train_tokens);
+    model->set_context({.ctx_tokens = model->spec().ctx_train_tokens});
     return model;
 }
 
@@ -83,11 +83,11 @@ const GgufFile& Model::file() const { return state_->file; }
 Backend& Model::backend() { return *state_->backend; }
 const ModelOptions& Model::options() const { return state_->options; }
 
-void Model::set_context(uint32_t ctx_tokens) {
+void Model::set_context(const RopeContext& context) {
     if (state_->spec.rope.pairs == RopePairs::kNone) return;
     const RopeFactors& factors = state_->weights.rope_factors;
-    state_->rope = RopeTable(state_->spec, factors, ctx_tokens, false);
-    state_->rope_local = RopeTable(state_->spec, factors, ctx_tokens, true);
+    state_->rope = RopeTable(state_->spec, factors, context, false);
+    state_->rope_local = RopeTable(state_->spec, factors, context, true);
 }
 
 void Model::forward(const Batch& batch, KvPool& pool, std::span<float> logits_out) {

@@ -16,6 +16,7 @@
 #include "airframe/backend/batch.h"
 #include "airframe/gguf/gguf.h"
 #include "airframe/model/kv_pool.h"
+#include "airframe/model/rope_table.h"
 #include "airframe/model/spec.h"
 #include "base/result.h"
 
@@ -46,10 +47,9 @@ class Model {
     Backend& backend();
     const ModelOptions& options() const;
 
-    // Prepares rotary positions for sequences of up to `ctx_tokens`; beyond the trained context they are
-    // stretched (YaRN) unless the file brings a scaling of its own. load() has set the trained context. Call
-    // before any forward().
-    void set_context(uint32_t ctx_tokens);
+    // Prepares rotary positions for sequences of this length; load() has set the trained context. Call before
+    // forward().
+    void set_context(const RopeContext& context);
 
     // Runs the rows of `batch` through all layers, storing keys and values in `pool`; logits of
     // batch.logit_rows go to logits_out [logit_rows, vocab]. REQUIRES: rows and logit rows within the

@@ -36,19 +36,22 @@ double longrope_magnitude(const ModelSpec& spec) {
 
 }  // namespace
 
-RopeTable::RopeTable(const ModelSpec& spec, const RopeFactors& factors, uint32_t ctx_tokens, bool local) {
+RopeTable::RopeTable(const ModelSpec& spec, const RopeFactors& factors, const RopeContext& context,
+                     bool local) {
     const auto& rope = spec.rope;
-    const double base = local && rope.base_local > 0 ? rope.base_local : rope.base;
+    const bool own_base = local && rope.base_local > 0;
+    const double base = own_base ? rope.base_local : rope.base;
     // A local layer with a base of its own never looks further than its window: nothing to stretch.
-    RopeScaling scaling = local && rope.base_local > 0 ? RopeScaling::kNone : rope.scaling;
+    RopeScaling scaling = own_base ? RopeScaling::kNone : rope.scaling;
     double factor = rope.factor;
-    if (scaling == RopeScaling::kNone && rope.scaling == RopeScaling::kNone &&
-        ctx_tokens > spec.ctx_train_tokens) {
+    const bool beyond_training = context.ctx_tokens > spec.ctx_train_tokens;
+    if (!own_base && (context.yarn_factor > 0 || (rope.scaling == RopeScaling::kNone && beyond_training))) {
         scaling = RopeScaling::kYarn;
-        factor = static_cast<double>(ctx_tokens) / spec.ctx_train_tokens;
+        factor = context.yarn_factor > 0 ? context.yarn_factor
+                                         : static_cast<double>(context.ctx_tokens) / spec.ctx_train_tokens;
     }
     const YarnBorders borders = yarn_borders(spec, base);
-    const bool beyond = ctx_tokens > rope.ctx_original_tokens;
+    const bool beyond = context.ctx_tokens > rope.ctx_original_tokens;
     const std::vector<float>& divisors = scaling == RopeScaling::kLongRope
                                              ? (beyond ? factors.long_context : factors.short_context)
                                              : factors.always;

@@ -20,10 +20,17 @@ struct RopeFactors {
     std::vector<float> long_context, short_context;  // LongRoPE
 };
 
+// How far sequences may reach. `yarn_factor` 0: the file's own rule, or YaRN by itself where the context
+// exceeds the trained one; else YaRN with this factor (>= 1), whatever the file says.
+struct RopeContext {
+    uint32_t ctx_tokens = 0;
+    float yarn_factor = 0;
+};
+
 class RopeTable {
   public:
     // `local`: for layers with a window, which may have their own base and are never stretched.
-    RopeTable(const ModelSpec& spec, const RopeFactors& factors, uint32_t ctx_tokens, bool local);
+    RopeTable(const ModelSpec& spec, const RopeFactors& factors, const RopeContext& context, bool local);
     RopeTable() = default;
 
     // Writes [positions.size(), dims/2, 2]: cosine, sine. Positions seen before come from a cache that grows.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace airframe {
@@ -17,7 +18,7 @@ ModelSpec spec_of(uint32_t dims, uint32_t ctx) {
 }
 
 TEST(RopeTable, PlainFrequenciesAndAngles) {
-    RopeTable table(spec_of(4, 2048), {}, 2048, false);
+    RopeTable table(spec_of(4, 2048), {}, {2048}, false);
     ASSERT_EQ(table.frequencies().size(), 2u);
     EXPECT_DOUBLE_EQ(table.frequencies()[0], 1.0);
     EXPECT_NEAR(table.frequencies()[1], 0.01, 1e-12);
@@ -35,18 +36,28 @@ TEST(RopeTable, LinearScalingStretchesEveryFrequency) {
     ModelSpec spec = spec_of(8, 2048);
     spec.rope.scaling = RopeScaling::kLinear;
     spec.rope.factor = 4;
-    const RopeTable plain(spec_of(8, 2048), {}, 2048, false), stretched(spec, {}, 8192, false);
+    const RopeTable plain(spec_of(8, 2048), {}, {2048}, false), stretched(spec, {}, {8192}, false);
     for (size_t i = 0; i < 4; ++i) EXPECT_DOUBLE_EQ(stretched.frequencies()[i], plain.frequencies()[i] / 4);
     EXPECT_EQ(stretched.magnitude(), 1.0);
 }
 
 TEST(RopeTable, YarnKeepsFastFrequenciesStretchesSlowOnesAndRaisesTheTemperature) {
     const ModelSpec spec = spec_of(64, 2048);
-    const RopeTable plain(spec, {}, 2048, false), longer(spec, {}, 8192, false);
+    const RopeTable plain(spec, {}, {2048}, false), longer(spec, {}, {8192}, false);
     EXPECT_DOUBLE_EQ(longer.frequencies().front(), plain.frequencies().front());
     EXPECT_NEAR(longer.frequencies().back(), plain.frequencies().back() / 4, 1e-15);
     EXPECT_NEAR(longer.magnitude(), 1 + 0.1 * std::log(4.0), 1e-12);
     EXPECT_EQ(plain.magnitude(), 1.0);
+}
+
+TEST(RopeTable, AGivenYarnFactorOverridesTheFile) {
+    ModelSpec spec = spec_of(64, 2048);
+    spec.rope.scaling = RopeScaling::kLinear;
+    spec.rope.factor = 2;
+    const RopeTable given(spec, {}, {.ctx_tokens = 2048, .yarn_factor = 4}, false),
+        by_itself(spec_of(64, 2048), {}, {8192}, false);
+    EXPECT_TRUE(std::ranges::equal(given.frequencies(), by_itself.frequencies()));
+    EXPECT_EQ(given.magnitude(), by_itself.magnitude());
 }
 
 TEST(RopeTable, LongRopeTakesTheFactorsOfItsContext) {
@@ -54,9 +65,9 @@ TEST(RopeTable, LongRopeTakesTheFactorsOfItsContext) {
     spec.rope.scaling = RopeScaling::kLongRope;
     spec.rope.ctx_original_tokens = 2048;
     const RopeFactors factors{.always = {}, .long_context = {2, 8}, .short_context = {1, 1}};
-    EXPECT_DOUBLE_EQ(RopeTable(spec, factors, 2048, false).frequencies()[0], 1.0);
-    EXPECT_DOUBLE_EQ(RopeTable(spec, factors, 4096, false).frequencies()[0], 0.5);
-    EXPECT_NEAR(RopeTable(spec, factors, 4096, false).magnitude(),
+    EXPECT_DOUBLE_EQ(RopeTable(spec, factors, {2048}, false).frequencies()[0], 1.0);
+    EXPECT_DOUBLE_EQ(RopeTable(spec, factors, {4096}, false).frequencies()[0], 0.5);
+    EXPECT_NEAR(RopeTable(spec, factors, {4096}, false).magnitude(),
                 std::sqrt(1 + std::log(4.0) / std::log(2048.0)), 1e-12);
 }
 
@@ -66,8 +77,8 @@ TEST(RopeTable, LayersWithAWindowKeepTheirOwnBase) {
     spec.rope.base_local = 1e4f;
     spec.rope.scaling = RopeScaling::kLinear;
     spec.rope.factor = 8;
-    EXPECT_NEAR(RopeTable(spec, {}, 8192, true).frequencies()[1], 0.01, 1e-9);
-    EXPECT_NEAR(RopeTable(spec, {}, 8192, false).frequencies()[1], 0.001 / 8, 1e-9);
+    EXPECT_NEAR(RopeTable(spec, {}, {8192}, true).frequencies()[1], 0.01, 1e-9);
+    EXPECT_NEAR(RopeTable(spec, {}, {8192}, false).frequencies()[1], 0.001 / 8, 1e-9);
 }
 
 }  // namespace
