@@ -1,1 +1,104 @@
-// built by its floor
+// Engine: a model, its KV pool and the loop that serves them.
+#include "airframe/engine/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "airframe/engine/engine_loop.h"
+#include "airframe/engine/kv_plan.h"
+#include "base/log.h"
+#include "base/system.h"
+
+namespace airframe {
+namespace {
+
+// Tokens of a page: prefixes are shared in units of this, and a sequence wastes half of it on average.
+constexpr int32_t kPageTokens = 32;
+
+class ModelEngine final : public Engine {
+  public:
+    ModelEngine(std::unique_ptr<Model> model, std::shared_ptr<const Tokenizer> tokenizer, KvPool pool,
+                const KvPlan& plan, const EngineOptions& options)
+        : model_(std::move(model)),
+          tokenizer_(std::move(tokenizer)),
+          pool_(std::move(pool)),
+          ctx_tokens_(plan.ctx_tokens),
+          loop_({.forward = [this](const Batch& batch,
+                                   std::span<float> logits) { model_->forward(batch, pool_, logits); },
+                 .tokenizer = tokenizer_,
+                 .vocab = model_->spec().vocab,
+                 .ctx_tokens = plan.ctx_tokens,
+                 .n_pages = plan.n_pages,
+                 .page_tokens = kPageTokens,
+                 .options = options}) {}
+
+    base::Result<std::unique_ptr<EventStream>> submit(EngineRequest request) override {
+        return loop_.submit(std::move(request));
+    }
+    const ModelSpec& spec() const override { return model_->spec(); }
+    const Tokenizer& tokenizer() const override { return *tokenizer_; }
+    uint32_t ctx_tokens() const override { return ctx_tokens_; }
+    uint32_t kv_tokens() const override {
+        return static_cast<uint32_t>(pool_.options().n_pages * kPageTokens);
+    }
+    uint64_t kv_bytes() const override { return pool_.bytes(); }
+    EngineStats stats() const override { return loop_.stats(); }
+
+  private:
+    const std::unique_ptr<Model> model_;
+    const std::shared_ptr<const Tokenizer> tokenizer_;
+    KvPool pool_;
+    const uint32_t ctx_tokens_;
+    EngineLoop loop_;  // last: its thread uses model and pool
+};
+
+base::Result<void> check_options(const EngineOptions& options) {
+    const std::pair<const char*, uint32_t> counts[] = {{"batch_tokens", options.batch_tokens},
+                                                       {"max_sequences", options.max_sequences},
+                                                       {"queue", options.queue},
+                                                       {"event_queue", options.event_queue}};
+    for (const auto& [name, value] : counts) {
+        if (value >= 1) continue;
+        auto error = base::fail(base::ErrorCode::kInvalidArgument, "{} is 0; it must be at least 1.", name);
+        error.error().param = name;
+        return error;
+    }
+    return {};
+}
+
+// What the KV cache may take: the weights need their room, whether they lie in memory now or not, and so does
+// the rest of the machine.
+uint64_t kv_memory_bytes(const Model& model) {
+    constexpr uint64_t kHeadroomLeast = uint64_t{256} << 20;
+    const uint64_t available = base::available_memory_bytes();
+    const uint64_t taken = model.file().file_bytes() + std::max(kHeadroomLeast, available / 10);
+    return available > taken ? available - taken : 0;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<Model> model,
+                                                     std::shared_ptr<const Tokenizer> tokenizer,
+                                                     const EngineOptions& options) {
+    TRY_VOID(check_options(options));
+    const ModelSpec& spec = model->spec();
+    TRY(const KvPlan plan, plan_kv(options, {.ctx_train_tokens = spec.ctx_train_tokens,
+                                             .bytes_per_token = kv_bytes_per_token(spec, options.kv_type),
+                                             .available_bytes = kv_memory_bytes(*model),
+                                             .page_tokens = kPageTokens}));
+    TRY(KvPool pool,
+        KvPool::create(spec, model->backend(),
+                       {.type = options.kv_type, .page_tokens = kPageTokens, .n_pages = plan.n_pages}));
+    model->set_context({.ctx_tokens = plan.ctx_tokens});
+
+    EngineOptions limits = options;
+    limits.batch_tokens = std::min(options.batch_tokens, model->options().batch_rows_max);
+    limits.max_sequences =
+        std::min({options.max_sequences, model->options().logit_rows_max, limits.batch_tokens});
+    base::log_debug("context {} tokens, KV cache {} tokens in {} bytes", plan.ctx_tokens,
+                    plan.n_pages * kPageTokens, pool.bytes());
+    return std::make_unique<ModelEngine>(std::move(model), std::move(tokenizer), std::move(pool), plan,
+                                         limits);
+}
+
+}  // namespace airframe

@@ -3,7 +3,8 @@
 //   TRY(auto engine, Engine::create(std::move(model), std::move(tokenizer), {}));
 //   TRY(auto stream, engine->submit({.prompt = ids, .max_tokens = 64}));
 //   while (auto event = stream->next()) { … }          // or try_next() after on_ready has called
-// submit() and the streams may be used from any thread. The engine thread alone touches model, pages and scheduler.
+// submit() and the streams may be used from any thread. The engine thread alone touches model, pages and
+// scheduler. Streams may outlive the engine; it ends them all before it is gone.
 #pragma once
 
 #include <chrono>
@@ -33,16 +34,16 @@ struct SamplingParams {
     float frequency_penalty = 0;  // over the generated tokens, as OpenAI defines them
     float presence_penalty = 0;
     std::optional<uint64_t> seed;                   // absent: a random one
-    std::unordered_map<TokenId, float> logit_bias;  // added to the raw logits
+    std::unordered_map<TokenId, float> logit_bias;  // added to the raw logits; -infinity: never this token
 };
 
 struct EngineRequest {
     std::vector<TokenId> prompt;
     SamplingParams sampling;
-    int32_t max_tokens = -1;         // -1: up to the context
-    std::vector<std::string> stop;   // the text ends before the first of these
-    bool ignore_eos = false;
-    std::optional<int32_t> top_logprobs;  // absent: no logprobs; 0: of the chosen token only
+    int32_t max_tokens = -1;                           // -1: up to the context; 0: compute the prompt only
+    std::vector<std::string> stop;                     // the text ends before the first of these
+    bool ignore_eos = false;                           // tokens that end the generation are never chosen
+    std::optional<int32_t> top_logprobs;               // absent: no logprobs; 0: of the chosen token only
     std::optional<std::chrono::nanoseconds> deadline;  // from submission
 };
 
@@ -56,7 +57,7 @@ enum class FinishReason : uint8_t { kStop, kLength, kCancelled };
 struct Usage {
     int32_t prompt_tokens = 0;
     int32_t cached_tokens = 0;
-    int32_t completion_tokens = 0;
+    int32_t completion_tokens = 0;  // generated, the token that ended the generation included
 };
 
 struct Timings {
@@ -67,8 +68,8 @@ struct Admitted {
     int32_t prompt_tokens, cached_tokens;
 };
 struct Delta {
-    std::string text;  // valid UTF-8; may be empty
-    std::vector<TokenId> tokens;
+    std::string text;             // valid UTF-8; may be empty
+    std::vector<TokenId> tokens;  // that completed it; usually one, more after text was held back
     struct Logprobs {
         TokenLogprob chosen;
         std::vector<TokenLogprob> top;
@@ -93,17 +94,21 @@ class EventStream {
     virtual ~EventStream() = default;
     virtual std::optional<GenEvent> next() = 0;      // waits; nothing after the last event
     virtual std::optional<GenEvent> try_next() = 0;  // nothing ready, or all over
-    // `ready` is called (on the engine thread, must be quick) whenever an event has become available.
+    // `ready` is called (on the engine thread, must be quick, must neither throw nor destroy the stream)
+    // whenever an event has become available; never after a later on_ready() or the destructor has returned.
+    // What came before is not announced: call try_next() once after this.
     virtual void on_ready(std::function<void()> ready) = 0;
     virtual void cancel() = 0;  // takes effect within one step
 };
 
 struct EngineOptions {
-    uint32_t ctx_tokens = 0;       // longest sequence; 0: the model's own, as far as memory allows
-    uint32_t batch_tokens = 512;   // rows of one step
-    uint32_t max_sequences = 64;   // running at once
-    uint32_t queue = 256;          // waiting at once; more are refused with kQueueFull
-    uint32_t event_queue = 256;    // events a slow reader may leave unread before its sequence stalls
+    uint32_t ctx_tokens = 0;  // longest sequence; 0: the model's own, as far as memory allows
+    uint32_t kv_tokens = 0;   // kept at once, of all sequences; at least ctx_tokens; 0: chosen by kv_plan.h
+    uint32_t batch_tokens = 512;  // rows of one step
+    uint32_t prefill_chunk = 0;  // of those, how many prompts may take while others decode; 0: by measurement
+    uint32_t max_sequences = 64;  // running at once
+    uint32_t queue = 256;         // waiting at once; more are refused with kQueueFull
+    uint32_t event_queue = 256;   // events a slow reader may leave unread before its sequence stalls
     KvType kv_type = KvType::kF16;
 };
 
@@ -115,6 +120,7 @@ struct EngineStats {
 
 class Engine {
   public:
+    // Errors: kInvalidArgument (param names the option), kOutOfMemory with what is needed and what there is.
     static base::Result<std::unique_ptr<Engine>> create(std::unique_ptr<Model> model,
                                                         std::shared_ptr<const Tokenizer> tokenizer,
                                                         const EngineOptions& options);
@@ -126,6 +132,7 @@ class Engine {
     virtual const ModelSpec& spec() const = 0;
     virtual const Tokenizer& tokenizer() const = 0;
     virtual uint32_t ctx_tokens() const = 0;
+    virtual uint32_t kv_tokens() const = 0;  // what the KV cache holds, of all sequences
     virtual uint64_t kv_bytes() const = 0;
     virtual EngineStats stats() const = 0;
 };

@@ -1,0 +1,241 @@
+#include "airframe/engine/engine_loop.h"
+
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "airframe/engine/request_check.h"
+#include "base/check.h"
+#include "base/log.h"
+
+namespace airframe {
+namespace {
+
+using base::ErrorCode;
+
+int32_t as_int(uint32_t value) { return static_cast<int32_t>(value); }
+
+base::Error out_of_memory() {
+    return {.code = ErrorCode::kOutOfMemory,
+            .message = "There is not enough memory for this request.",
+            .param = {},
+            .detail = "out_of_memory"};
+}
+
+// The error that a throwing call has left, or nothing.
+template <class Call>
+std::optional<base::Error> error_of(Call call) {
+    try {
+        call();
+        return std::nullopt;
+    } catch (const std::bad_alloc&) {
+        return out_of_memory();
+    } catch (const std::exception& exception) {
+        return base::Error{
+            .code = ErrorCode::kInternal,
+            .message = fmt::format("A fault inside the engine ended this request: {}", exception.what()),
+            .param = {},
+            .detail = "internal_error"};
+    }
+}
+
+}  // namespace
+
+EngineLoop::EngineLoop(EngineLoopParts parts)
+    : parts_(std::move(parts)),
+      pages_(parts_.n_pages, parts_.page_tokens),
+      scheduler_({.sequences_max = as_int(parts_.options.max_sequences),
+                  .rows_max = as_int(parts_.options.batch_tokens)},
+                 pages_),
+      governor_(as_int(parts_.options.prefill_chunk), as_int(parts_.options.batch_tokens)),
+      logits_(std::make_unique_for_overwrite<float[]>(size_t{parts_.options.max_sequences} * parts_.vocab)) {
+    CHECK(pages_.pages_for(as_int(parts_.ctx_tokens)) <= parts_.n_pages, "{} pages for {} tokens",
+          parts_.n_pages, parts_.ctx_tokens);
+    results_.reserve(parts_.options.max_sequences);
+    publish_stats();
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+EngineLoop::~EngineLoop() {
+    thread_.request_stop();
+    bell_->ring();
+    thread_.join();
+}
+
+base::Result<std::unique_ptr<EventStream>> EngineLoop::submit(EngineRequest request) {
+    TRY_VOID(check_request(request, parts_.vocab, parts_.ctx_tokens));
+    if (waiting_.fetch_add(1) >= parts_.options.queue) {
+        waiting_.fetch_sub(1);
+        return base::fail(ErrorCode::kQueueFull,
+                          "{} requests are waiting already, which is the limit; try again later.",
+                          parts_.options.queue);
+    }
+    std::unique_ptr<EventStream> stream;
+    auto error = error_of([&] {
+        auto generation =
+            std::make_unique<Generation>(std::move(request), parts_.tokenizer,
+                                         Generation::Limits{.ctx_tokens = as_int(parts_.ctx_tokens),
+                                                            .page_tokens = parts_.page_tokens,
+                                                            .event_queue = parts_.options.event_queue},
+                                         bell_);
+        stream = make_event_stream(generation->channel());
+        std::lock_guard lock(mutex_);
+        arrivals_.push_back(std::move(generation));
+        arrivals_.back()->sequence.id = next_id_++;
+    });
+    if (error) {
+        waiting_.fetch_sub(1);
+        return std::unexpected(std::move(*error));
+    }
+    bell_->ring();
+    return stream;
+}
+
+EngineStats EngineLoop::stats() const {
+    std::lock_guard lock(mutex_);
+    EngineStats stats = stats_;
+    stats.waiting = waiting_.load();
+    return stats;
+}
+
+void EngineLoop::run(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+        take_arrivals();
+        sweep();
+        const Step& step = scheduler_.next(governor_.rows(scheduler_.is_decoding()));
+        announce(step);
+        if (!step.items.empty()) compute(step);
+        drop_ended();
+        publish_stats();
+        if (step.items.empty()) sleep();
+    }
+    end_all();
+}
+
+void EngineLoop::take_arrivals() {
+    {
+        std::lock_guard lock(mutex_);
+        std::swap(arrivals_, taken_);
+    }
+    for (auto& generation : taken_) {
+        scheduler_.add(generation->sequence);
+        live_.push_back(std::move(generation));
+    }
+    taken_.clear();
+}
+
+// What has happened outside since the last step: readers that went away or fell behind, time that ran out.
+void EngineLoop::sweep() {
+    const auto now = base::Clock::now();
+    for (const auto& generation : live_) {
+        Sequence& sequence = generation->sequence;
+        if (generation->channel()->cancelled()) {
+            scheduler_.remove(sequence);
+            generation->finish(FinishReason::kCancelled);
+        } else if (generation->deadline() && *generation->deadline() <= now) {
+            fail(*generation, generation->deadline_missed());
+        } else {
+            sequence.stalled = generation->channel()->full();
+        }
+    }
+    drop_ended();
+}
+
+void EngineLoop::announce(const Step& step) {
+    for (const Sequence* sequence : step.admitted) {
+        waiting_.fetch_sub(1);
+        prompt_tokens_ += static_cast<uint64_t>(sequence->size());
+        owner(*sequence).admit();
+    }
+}
+
+void EngineLoop::compute(const Step& step) {
+    const auto begin = base::Clock::now();
+    const auto rows = static_cast<int32_t>(step.batch.tokens.size());
+    if (!run_model(step)) return;
+    read_logits(step);
+    ++steps_;
+    governor_.learn(rows - step.prefill_rows, step.prefill_rows, base::seconds_since(begin));
+}
+
+bool EngineLoop::run_model(const Step& step) {
+    const auto n_logits = step.batch.logit_rows.size() * parts_.vocab;
+    const auto error = error_of([&] { parts_.forward(step.batch, std::span(logits_.get(), n_logits)); });
+    if (!error) return true;
+    base::log_error("a forward pass of {} rows failed: {}", step.batch.tokens.size(), error->message);
+    for (const StepItem& item : step.items) fail(owner(*item.sequence), *error);
+    return false;
+}
+
+void EngineLoop::read_logits(const Step& step) {
+    results_.assign(step.batch.logit_rows.size(), {});
+    // Tokens that the tokenizer does not know (padding of the matrix) are never chosen.
+    const size_t known = std::min<size_t>(parts_.vocab, static_cast<size_t>(parts_.tokenizer->vocab_size()));
+    for (const StepItem& item : step.items) {
+        if (item.logit_row < 0) continue;
+        const auto row = static_cast<size_t>(item.logit_row);
+        Generation& generation = owner(*item.sequence);
+        const int32_t tokens_before = generation.completion_tokens();
+        const auto error = error_of([&] {
+            results_[row] = generation.advance(std::span(&logits_[row * parts_.vocab], known), scratch_);
+        });
+        if (error) {
+            generation.fail(*error);
+            results_[row] = {.ends = true};
+        }
+        completion_tokens_ += static_cast<uint64_t>(generation.completion_tokens() - tokens_before);
+    }
+    scheduler_.commit(results_);
+}
+
+// Until something happens: an arrival, a cancel, a reader that has caught up, a deadline, the end.
+void EngineLoop::sleep() {
+    std::optional<base::Clock::time_point> until;
+    for (const auto& generation : live_)
+        if (const auto& deadline = generation->deadline(); deadline && (!until || *deadline < *until))
+            until = deadline;
+    bell_->wait(until);
+}
+
+void EngineLoop::end_all() {
+    take_arrivals();
+    for (const auto& generation : live_)
+        fail(*generation, {.code = ErrorCode::kUnavailable,
+                           .message = "The model is being unloaded; try again.",
+                           .param = {},
+                           .detail = "shutting_down"});
+    drop_ended();
+}
+
+Generation& EngineLoop::owner(const Sequence& sequence) {
+    return **std::ranges::lower_bound(live_, sequence.id, {},
+                                      [](const auto& live) { return live->sequence.id; });
+}
+
+void EngineLoop::fail(Generation& generation, base::Error error) {
+    scheduler_.remove(generation.sequence);
+    generation.fail(std::move(error));
+}
+
+void EngineLoop::drop_ended() {
+    std::erase_if(live_, [this](const auto& generation) {
+        const Sequence& sequence = generation->sequence;
+        if (sequence.state != SequenceState::kDone) return false;
+        if (!sequence.admitted) waiting_.fetch_sub(1);
+        return true;
+    });
+}
+
+void EngineLoop::publish_stats() {
+    std::lock_guard lock(mutex_);
+    stats_ = {.running = static_cast<uint32_t>(scheduler_.n_running()),
+              .waiting = 0,  // counted in waiting_
+              .pages_total = static_cast<uint32_t>(pages_.n_pages()),
+              .pages_free = static_cast<uint32_t>(pages_.available()),
+              .steps = steps_,
+              .prompt_tokens = prompt_tokens_,
+              .completion_tokens = completion_tokens_};
+}
+
+}  // namespace airframe

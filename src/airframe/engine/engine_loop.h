@@ -1,0 +1,85 @@
+// EngineLoop: the engine without a model: inbox, engine thread, and the order of work in a step. What a
+// forward pass is stays behind one function, so that tests can run a model of their own.
+//
+// The engine thread is the only one that touches scheduler, pages and generations; it meets the others in the
+// inbox, the event channels and the doorbell. Whatever goes wrong within one request ends that request only.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "airframe/engine/engine.h"
+#include "airframe/engine/generation.h"
+#include "airframe/engine/page_pool.h"
+#include "airframe/engine/prefill_governor.h"
+#include "airframe/engine/scheduler.h"
+
+namespace airframe {
+
+struct EngineLoopParts {
+    // Model::forward over the engine's KV pool: logits of batch.logit_rows go to the span [logit_rows,
+    // vocab].
+    std::function<void(const Batch&, std::span<float>)> forward;
+    std::shared_ptr<const Tokenizer> tokenizer;
+    uint32_t vocab = 0;
+    uint32_t ctx_tokens = 0;
+    int32_t n_pages = 0;  // REQUIRES: they hold ctx_tokens
+    int32_t page_tokens = 0;
+    EngineOptions options;  // batch_tokens and max_sequences within what forward can take
+};
+
+class EngineLoop {
+  public:
+    explicit EngineLoop(EngineLoopParts parts);
+    ~EngineLoop();
+
+    base::Result<std::unique_ptr<EventStream>> submit(EngineRequest request);  // any thread
+    EngineStats stats() const;                                                 // any thread
+
+  private:
+    using Generations = std::vector<std::unique_ptr<Generation>>;
+
+    void run(const std::stop_token& stop);
+    void take_arrivals();
+    void sweep();
+    void announce(const Step& step);
+    void compute(const Step& step);
+    bool run_model(const Step& step);
+    void read_logits(const Step& step);
+    void sleep();
+    void end_all();
+
+    Generation& owner(const Sequence& sequence);
+    void fail(Generation& generation, base::Error error);
+    void drop_ended();
+    void publish_stats();
+
+    const EngineLoopParts parts_;
+    const std::shared_ptr<Doorbell> bell_ = std::make_shared<Doorbell>();
+
+    mutable std::mutex mutex_;  // guards the next three
+    Generations arrivals_;
+    uint64_t next_id_ = 1;
+    EngineStats stats_{};
+    std::atomic<uint32_t> waiting_{0};  // submitted and not yet admitted
+
+    // The engine thread's own.
+    PagePool pages_;
+    Scheduler scheduler_;
+    PrefillGovernor governor_;
+    Generations live_, taken_;         // live_: by id, ascending
+    std::unique_ptr<float[]> logits_;  // [max_sequences, vocab]
+    std::vector<RowResult> results_;
+    SamplerScratch scratch_;
+    uint64_t steps_ = 0, prompt_tokens_ = 0, completion_tokens_ = 0;
+
+    std::jthread thread_;  // last: it uses everything above
+};
+
+}  // namespace airframe

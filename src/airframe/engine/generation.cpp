@@ -1,0 +1,139 @@
+#include "airframe/engine/generation.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+namespace airframe {
+namespace {
+
+uint64_t random_seed() {
+    std::random_device device;
+    return (uint64_t{device()} << 32) | device();
+}
+
+int32_t completion_limit(const EngineRequest& request, int32_t ctx_tokens) {
+    const int32_t room = ctx_tokens - static_cast<int32_t>(request.prompt.size());
+    return request.max_tokens < 0 ? room : std::min(request.max_tokens, room);
+}
+
+double seconds_between(base::Clock::time_point begin, base::Clock::time_point end) {
+    return std::chrono::duration<double>(end - begin).count();
+}
+
+}  // namespace
+
+Generation::Generation(EngineRequest request, std::shared_ptr<const Tokenizer> tokenizer,
+                       const Limits& limits, std::shared_ptr<Doorbell> engine)
+    : request_(std::move(request)),
+      tokenizer_(std::move(tokenizer)),
+      prompt_tokens_(static_cast<int32_t>(request_.prompt.size())),
+      completion_max_(completion_limit(request_, limits.ctx_tokens)),
+      sampler_(request_.sampling, request_.sampling.seed ? *request_.sampling.seed : random_seed(),
+               request_.ignore_eos ? std::span(tokenizer_->special().end_of_generation)
+                                   : std::span<const TokenId>()),
+      decoder_(*tokenizer_),
+      stop_(request_.stop),
+      channel_(std::make_shared<EventChannel>(limits.event_queue, std::move(engine))) {
+    sequence = make_sequence(request_.prompt, prompt_tokens_ + completion_max_, limits.page_tokens);
+    request_.prompt = {};
+    if (request_.deadline) deadline_ = submitted_ + *request_.deadline;
+}
+
+void Generation::admit() {
+    admitted_ = base::Clock::now();
+    channel_->send(Admitted{.prompt_tokens = prompt_tokens_, .cached_tokens = sequence.cached_tokens});
+}
+
+RowResult Generation::advance(std::span<float> logits, SamplerScratch& scratch) {
+    if (completion_max_ == 0) {
+        finish(FinishReason::kLength);
+        return {.ends = true};
+    }
+    const auto token = sampler_.sample(logits, sequence.tokens, static_cast<size_t>(prompt_tokens_), scratch);
+    if (!token) {
+        fail(token.error());
+        return {.ends = true};
+    }
+    if (completion_tokens_++ == 0) first_token_ = base::Clock::now();
+    pending_.push_back({.id = *token, .begin = decoded_bytes_, .end = decoded_bytes_});
+    if (request_.top_logprobs)
+        raw_logprobs(logits, *token, *request_.top_logprobs, scratch, pending_.back().logprobs);
+    const std::optional<FinishReason> reason = take(*token);
+    if (reason) finish(*reason);
+    return {.token = *token, .ends = reason.has_value()};
+}
+
+// Turns the newest pending token into text and sends what may be shown; the reason when it was the last.
+std::optional<FinishReason> Generation::take(TokenId token) {
+    const bool ends = tokenizer_->ends_generation(token);
+    bool stopped = false;
+    if (ends) {
+        pending_.pop_back();
+    } else {
+        stopped = show(decoder_.push(token));
+        pending_.back().end = decoded_bytes_;
+    }
+    const bool full = completion_tokens_ == completion_max_;
+    if (!stopped && (ends || full)) stopped = show(decoder_.finish());
+    if (stopped) {
+        send_delta(false);
+        return FinishReason::kStop;
+    }
+    if (ends || full) stop_.finish(delta_.text);
+    send_delta(ends || full);
+    if (ends) return FinishReason::kStop;
+    return full ? std::optional(FinishReason::kLength) : std::nullopt;
+}
+
+// Adds to the delta what of `text` is not held back; true when a stop string is complete.
+bool Generation::show(std::string_view text) {
+    decoded_bytes_ += text.size();
+    return stop_.push(text, delta_.text);
+}
+
+// A token goes with the last byte of its text; with its first when a stop string has cut it.
+void Generation::send_delta(bool all_tokens) {
+    released_bytes_ += delta_.text.size();
+    const bool stopped = !stop_.matched().empty();
+    size_t n = 0;
+    for (; n < pending_.size(); ++n) {
+        PendingToken& token = pending_[n];
+        const bool released = stopped ? token.begin < released_bytes_ : token.end <= released_bytes_;
+        if (!released && !all_tokens) break;
+        delta_.tokens.push_back(token.id);
+        if (request_.top_logprobs) delta_.logprobs.push_back(std::move(token.logprobs));
+    }
+    pending_.erase(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(n));
+    if (!delta_.text.empty() || !delta_.tokens.empty()) channel_->send(delta_);
+    delta_.text.clear();
+    delta_.tokens.clear();
+    delta_.logprobs.clear();
+}
+
+void Generation::finish(FinishReason reason) {
+    const auto now = base::Clock::now();
+    const auto admitted = admitted_.value_or(now), first_token = first_token_.value_or(now);
+    channel_->end(Finished{.reason = reason,
+                           .stop_sequence = stop_.matched(),
+                           .usage = {.prompt_tokens = prompt_tokens_,
+                                     .cached_tokens = sequence.cached_tokens,
+                                     .completion_tokens = completion_tokens_},
+                           .timings = {.queue_s = seconds_between(submitted_, admitted),
+                                       .prefill_s = seconds_between(admitted, first_token),
+                                       .decode_s = seconds_between(first_token, now)}});
+}
+
+void Generation::fail(base::Error error) { channel_->end(Failed{std::move(error)}); }
+
+base::Error Generation::deadline_missed() const {
+    return {.code = base::ErrorCode::kDeadline,
+            .message = fmt::format(
+                "The request ran out of its {:.3g} s: {} of {} tokens were generated. Ask for fewer "
+                "tokens or allow more time.",
+                seconds_between(submitted_, *deadline_), completion_tokens_, completion_max_),
+            .param = {},
+            .detail = "deadline_exceeded"};
+}
+
+}  // namespace airframe

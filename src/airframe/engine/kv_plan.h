@@ -1,0 +1,30 @@
+// How much KV cache an engine takes: from what was asked for, what the model can use and what memory there
+// is.
+#pragma once
+
+#include <cstdint>
+
+#include "airframe/engine/engine.h"
+#include "base/result.h"
+
+namespace airframe {
+
+struct KvPlan {
+    uint32_t ctx_tokens;
+    int32_t n_pages;
+};
+
+struct KvNeeds {
+    uint32_t ctx_train_tokens;
+    uint64_t bytes_per_token;
+    uint64_t available_bytes;  // for the KV cache alone
+    int32_t page_tokens;
+};
+
+// Rules: what is asked for is taken or refused. By default the context is the model's own, less where memory
+// is short. The cache by default keeps four contexts of a model with a short one, so that several requests
+// run and prefixes stay, but no more than kv_tokens_default and never less than one context. Errors:
+// kOutOfMemory with both numbers; kInvalidArgument when kv_tokens is less than the context.
+base::Result<KvPlan> plan_kv(const EngineOptions& options, const KvNeeds& needs);
+
+}  // namespace airframe
