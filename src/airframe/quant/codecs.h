@@ -34,6 +34,19 @@ void decode(const BlockTQ2_0& block, float* out);
 void decode(const BlockMXFP4& block, float* out);
 
 // kElems weights to one block. NaN and infinity give some block, never undefined behaviour.
+void encode(const float* in, BlockQ4_0& block);
+void encode(const float* in, BlockQ4_1& block);
+void encode(const float* in, BlockQ5_0& block);
+void encode(const float* in, BlockQ5_1& block);
+void encode(const float* in, BlockQ8_0& block);
+void encode(const float* in, BlockQ2_K& block);
+void encode(const float* in, BlockQ3_K& block);
+void encode(const float* in, BlockQ4_K& block);
+void encode(const float* in, BlockQ5_K& block);
+void encode(const float* in, BlockQ6_K& block);
+void encode(const float* in, BlockQ8_K& block);
+void encode(const float* in, BlockIQ4_NL& block);
+void encode(const float* in, BlockIQ4_XS& block);
 void encode(const float* in, BlockTQ1_0& block);
 void encode(const float* in, BlockTQ2_0& block);
 void encode(const float* in, BlockMXFP4& block);

@@ -168,9 +168,4 @@ constinit const Grid<uint64_t, 2048> kIq1Grid = expand<uint64_t, 2048>(kIq1Set, 
 constinit const Grid<uint32_t, 256> kIq3XxsGrid = expand<uint32_t, 256>(kIq3XxsSet, kIq3XxsLevels);
 constinit const Grid<uint32_t, 512> kIq3SGrid = expand<uint32_t, 512>(kIq3SSet, kIq3SLevels);
 
-constinit const int8_t kIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                         1,    13,   25,  38,  53,  69,  89,  113};
-
-constinit const int8_t kMxfp4Values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
-
 }  // namespace airframe

@@ -19,8 +19,10 @@ extern const Grid<uint64_t, 2048> kIq1Grid;    // of -1, 0, 1 (signed bytes); IQ
 extern const Grid<uint32_t, 256> kIq3XxsGrid;  // of 4, 12, 20, 28, 36, 44, 52, 62
 extern const Grid<uint32_t, 512> kIq3SGrid;    // of 1, 3, 5, ... 15
 
-extern const int8_t kIq4Values[16];  // IQ4_NL and IQ4_XS, ascending
-extern const int8_t
-    kMxfp4Values[16];  // twice the values of E2M1: sign, two bits of exponent, one of mantissa
+// IQ4_NL and IQ4_XS, ascending.
+constexpr int8_t kIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+
+// Twice the values of E2M1: sign, two bits of exponent, one of mantissa.
+constexpr int8_t kMxfp4Values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 }  // namespace airframe

@@ -6,6 +6,7 @@
 #include "airframe/quant/bits.h"
 #include "airframe/quant/codecs.h"
 #include "airframe/quant/f16.h"
+#include "airframe/quant/fit.h"
 #include "airframe/quant/iq_tables.h"
 
 namespace airframe {
@@ -30,8 +31,7 @@ void decode(const BlockMXFP4& block, float* out) {
 // The scale of the specification: the largest magnitude's power of two, over that of the largest E2M1
 // value, 4.
 void encode(const float* in, BlockMXFP4& block) {
-    float peak = 0;
-    for (int i = 0; i < 32; ++i) peak = std::max(peak, std::fabs(in[i]));
+    const float peak = std::fabs(peak_of({in, 32}));
     const int exponent = peak > 0 && std::isfinite(peak) ? std::ilogb(peak) - 2 : -127;
     block.e = static_cast<uint8_t>(std::clamp(exponent, -127, 127) + 127);
     const float inverse = 1 / f32_from_e8m0(block.e);

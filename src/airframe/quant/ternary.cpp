@@ -4,6 +4,7 @@
 
 #include "airframe/quant/codecs.h"
 #include "airframe/quant/f16.h"
+#include "airframe/quant/fit.h"
 
 namespace airframe {
 namespace {
@@ -32,12 +33,6 @@ int ternary(float value, float inverse) {
     return scaled >= 0.5f ? 1 : scaled <= -0.5f ? -1 : 0;
 }
 
-float peak_of(const float* in) {
-    float peak = 0;
-    for (int i = 0; i < 256; ++i) peak = std::max(peak, std::fabs(in[i]));
-    return peak;
-}
-
 }  // namespace
 
 void decode(const BlockTQ1_0& block, float* out) {
@@ -50,7 +45,7 @@ void decode(const BlockTQ1_0& block, float* out) {
 }
 
 void encode(const float* in, BlockTQ1_0& block) {
-    const float peak = peak_of(in), inverse = peak > 0 ? 1 / peak : 0;
+    const float peak = std::fabs(peak_of({in, 256})), inverse = peak > 0 ? 1 / peak : 0;
     int numbers[52] = {};
     for (int i = 0; i < 256; ++i) {
         const Trit trit = trit_of(i);
@@ -73,7 +68,7 @@ void decode(const BlockTQ2_0& block, float* out) {
 }
 
 void encode(const float* in, BlockTQ2_0& block) {
-    const float peak = peak_of(in), inverse = peak > 0 ? 1 / peak : 0;
+    const float peak = std::fabs(peak_of({in, 256})), inverse = peak > 0 ? 1 / peak : 0;
     std::fill(block.qs, block.qs + 64, uint8_t{0});
     for (int i = 0; i < 256; ++i) {
         uint8_t& byte = block.qs[32 * (i / 128) + i % 32];
