@@ -1,1 +1,5 @@
-add_floor(airframe_tokenizer SOURCES tokenizer.cpp LINKS airframe_gguf base PkgConfig::PCRE2 PkgConfig::UTF8PROC)
+add_floor(airframe_tokenizer
+  SOURCES bpe.cpp bpe_encoder.cpp byte_level.cpp charsmap.cpp pretokenizer.cpp pretokenizer_table.cpp
+          special_matcher.cpp special_spaces.cpp special_tokens.cpp spm_encoder.cpp stream_decoder.cpp text_runs.cpp
+          tokenizer.cpp unigram_encoder.cpp vocab.cpp wordpiece_encoder.cpp
+  LINKS airframe_gguf base PkgConfig::PCRE2 PkgConfig::UTF8PROC)

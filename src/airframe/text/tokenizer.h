@@ -17,7 +17,14 @@ namespace airframe {
 
 using TokenId = int32_t;
 
-enum class TokenKind : uint8_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+enum class TokenKind : uint8_t {
+    kNormal = 1,
+    kUnknown = 2,
+    kControl = 3,
+    kUserDefined = 4,
+    kUnused = 5,
+    kByte = 6
+};
 
 // Tokens with a role, by metadata. A missing role is nothing.
 struct SpecialTokens {
@@ -48,12 +55,15 @@ class Tokenizer {
 
     virtual std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options) const = 0;
 
-    // The bytes of one token as they appear in the text: may be part of a character. Control tokens give nothing
-    // unless `show_control`. REQUIRES: 0 <= id < vocab_size().
+    // The bytes of one token as they appear in the text: may be part of a character. Control tokens give
+    // nothing unless `show_control`. REQUIRES: 0 <= id < vocab_size().
     virtual std::string token_bytes(TokenId id, bool show_control = false) const = 0;
 
     // The whole text of ids; what SentencePiece's added leading space brought is taken away again.
     virtual std::string decode(std::span<const TokenId> ids, bool show_control = false) const = 0;
+
+    // True where a space at the beginning of a decoded text is not part of it (see decode()).
+    virtual bool strips_leading_space() const { return false; }
 
     virtual int32_t vocab_size() const = 0;
     virtual TokenKind kind(TokenId id) const = 0;
@@ -68,10 +78,11 @@ class Tokenizer {
     bool ends_generation(TokenId id) const;
 };
 
-// Turns a stream of tokens into pieces of valid UTF-8: bytes that could still become a character are held back.
+// Turns a stream of tokens into pieces of valid UTF-8: bytes that could still become a character are held
+// back.
 class StreamDecoder {
   public:
-    // `after`: the tokens before the stream, so that a leading space is treated as in decode().
+    // `at_text_start`: nothing comes before the stream, so a leading space is treated as in decode().
     explicit StreamDecoder(const Tokenizer& tokenizer, bool at_text_start = false);
     // The text that this token completes; may be empty.
     std::string push(TokenId id);
