@@ -1,1 +1,0 @@
-// built by its floor

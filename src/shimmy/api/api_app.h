@@ -1,0 +1,27 @@
+// ApiApp: the application behind the transport: guard, route table, handlers on I/O threads or workers.
+#pragma once
+
+#include "shimmy/api/guard.h"
+#include "shimmy/api/handlers.h"
+#include "shimmy/api/http_app.h"
+
+namespace shimmy {
+
+class ApiApp final : public HttpApp {
+  public:
+    ApiApp(ApiContext context, HostRules hosts, size_t body_bytes_max)
+        : context_(std::move(context)), hosts_(std::move(hosts)), body_bytes_max_(body_bytes_max) {}
+
+    base::Result<Admission> admit(const HttpRequest& request) override;
+    void handle(HttpRequest request, Deliver deliver) override;
+    Response refuse(const base::Error& error, const HttpRequest* request) override;
+
+  private:
+    std::unique_ptr<Reply> run(const Endpoint& endpoint, ApiRequest request);
+
+    ApiContext context_;
+    const HostRules hosts_;
+    const size_t body_bytes_max_;
+};
+
+}  // namespace shimmy

@@ -1,0 +1,96 @@
+#include "shimmy/api/completion_reply.h"
+
+#include <iterator>
+#include <utility>
+
+namespace shimmy {
+
+namespace {
+
+class CompletionReply final : public Reply {
+  public:
+    CompletionReply(std::unique_ptr<Generation> generation, std::unique_ptr<Encoder> encoder, bool stream)
+        : generation_(std::move(generation)), encoder_(std::move(encoder)), stream_(stream) {}
+
+    void on_ready(std::function<void()> wake) override { generation_->on_ready(std::move(wake)); }
+
+    void pump(ReplyOutput& output) override {
+        while (output.state != ReplyOutput::State::kDone) {
+            if (output.body.size() >= kPumpBytes) {
+                output.state = ReplyOutput::State::kMore;
+                return;
+            }
+            auto event = generation_->try_next();
+            if (!event) return;
+            if (const auto* fault = std::get_if<GenerationFault>(&*event)) {
+                on_fault(fault->error, output);
+            } else if (stream_) {
+                on_stream_event(*event, output);
+            } else {
+                collect(std::move(*event), output);
+            }
+        }
+    }
+
+  private:
+    void on_fault(const base::Error& error, ReplyOutput& output) {
+        if (stream_begun_) {
+            encoder_->stream_fault(error, output.body);
+        } else {
+            Response refusal = encoder_->refusal(error);
+            output.head = std::move(refusal.head);
+            output.has_head = true;
+            output.body = std::move(refusal.body);
+        }
+        output.state = ReplyOutput::State::kDone;
+    }
+
+    void on_stream_event(const GenerationEvent& event, ReplyOutput& output) {
+        if (!std::exchange(stream_begun_, true)) {
+            output.head = {.status = 200,
+                           .content_type = encoder_->stream_content_type(),
+                           .headers = {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}},
+                           .streamed = true};
+            output.has_head = true;
+        }
+        encoder_->stream(event, output.body);
+        if (std::holds_alternative<GenerationEnd>(event)) output.state = ReplyOutput::State::kDone;
+    }
+
+    Completion::Choice& choice(uint32_t index) {
+        if (completion_.choices.size() <= index) completion_.choices.resize(index + 1);
+        return completion_.choices[index];
+    }
+
+    void collect(GenerationEvent event, ReplyOutput& output) {
+        if (auto* delta = std::get_if<TextDelta>(&event)) {
+            Completion::Choice& to = choice(delta->choice);
+            to.text += delta->text;
+            std::ranges::move(delta->logprobs, std::back_inserter(to.logprobs));
+        } else if (auto* end = std::get_if<ChoiceEnd>(&event)) {
+            Completion::Choice& to = choice(end->choice);
+            to.reason = end->reason;
+            to.stop_sequence = std::move(end->stop_sequence);
+        } else if (auto* all = std::get_if<GenerationEnd>(&event)) {
+            completion_.totals = all->totals;
+            output.has_head = true;
+            output.body = encoder_->whole(completion_);
+            output.state = ReplyOutput::State::kDone;
+        }
+    }
+
+    std::unique_ptr<Generation> generation_;
+    std::unique_ptr<Encoder> encoder_;
+    const bool stream_;
+    bool stream_begun_ = false;
+    Completion completion_;
+};
+
+}  // namespace
+
+std::unique_ptr<Reply> completion_reply(std::unique_ptr<Generation> generation, std::unique_ptr<Encoder> encoder,
+                                        bool stream) {
+    return std::make_unique<CompletionReply>(std::move(generation), std::move(encoder), stream);
+}
+
+}  // namespace shimmy

@@ -1,0 +1,123 @@
+#include "shimmy/api/guard.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include <arpa/inet.h>
+
+#include "base/log.h"
+
+namespace shimmy {
+
+using base::Error;
+using base::ErrorCode;
+
+namespace {
+
+// "localhost:8080" -> "localhost", "[::1]:80" -> "::1".
+std::string_view host_of(std::string_view authority) {
+    if (authority.starts_with('[')) {
+        const size_t close = authority.find(']');
+        return close == std::string_view::npos ? std::string_view() : authority.substr(1, close - 1);
+    }
+    return authority.substr(0, authority.find(':'));
+}
+
+bool is_ip_address(std::string_view host) {
+    const std::string text(host);
+    unsigned char bytes[16];
+    return inet_pton(AF_INET, text.c_str(), bytes) == 1 || inet_pton(AF_INET6, text.c_str(), bytes) == 1;
+}
+
+bool is_loopback(std::string_view host) {
+    if (host.ends_with('.')) host.remove_suffix(1);
+    constexpr std::string_view kLocalhost = "localhost";
+    if (equals_ignoring_case(host, kLocalhost)) return true;
+    if (host.size() > kLocalhost.size() + 1 &&
+        equals_ignoring_case(host.substr(host.size() - kLocalhost.size() - 1), ".localhost")) {
+        return true;
+    }
+    return host == "::1" || (host.starts_with("127.") && is_ip_address(host));
+}
+
+// The origin's authority: "http://localhost:3000" -> "localhost:3000"; empty for "null" and what is no web origin.
+std::string_view authority_of(std::string_view origin) {
+    const size_t scheme = origin.find("://");
+    return scheme == std::string_view::npos ? std::string_view() : origin.substr(scheme + 3);
+}
+
+bool is_json_type(std::string_view content_type) {
+    std::string_view type = content_type.substr(0, content_type.find(';'));
+    while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
+    if (equals_ignoring_case(type, "application/json") || type.empty()) return true;
+    return type.size() > 5 && equals_ignoring_case(type.substr(type.size() - 5), "+json");
+}
+
+std::unexpected<Error> refuse(std::string_view detail, std::string message) {
+    return std::unexpected(Error{ErrorCode::kInvalidArgument, std::move(message), {}, std::string(detail)});
+}
+
+}  // namespace
+
+base::Result<void> check_host(const HttpRequest& request, const HostRules& rules) {
+    const std::string* header = request.header("host");
+    if (header == nullptr) return {};  // HTTP/1.0
+    const std::string_view host = host_of(*header);
+    if (is_loopback(host) || host == rules.bound_address) return {};
+    if (rules.bound_to_all && is_ip_address(host)) return {};
+    const auto named = [&](const std::string& name) { return name == "*" || equals_ignoring_case(name, host); };
+    if (std::ranges::any_of(rules.allowed, named)) return {};
+    return refuse("host_not_allowed",
+                  fmt::format("The host name '{}' is not one this server answers to. Use its address, or start it "
+                              "with --allowed-hosts {}.",
+                              base::printable(host), base::printable(host)));
+}
+
+base::Result<void> check_origin(const HttpRequest& request) {
+    const std::string* origin = request.header("origin");
+    if (origin == nullptr) return {};
+    const std::string_view authority = authority_of(*origin);
+    const std::string* host = request.header("host");
+    const bool same_origin = host != nullptr && !authority.empty() && authority == *host;
+    if (same_origin || is_loopback(host_of(authority))) return {};
+    return refuse("origin_not_allowed",
+                  fmt::format("Web pages of '{}' may not use this server; only pages of localhost may.",
+                              base::printable(*origin)));
+}
+
+base::Result<void> check_content_type(const HttpRequest& request) {
+    const std::string* encoding = request.header("content-encoding");
+    if (encoding != nullptr && !equals_ignoring_case(*encoding, "identity")) {
+        return refuse("unsupported_media_type",
+                      fmt::format("Content-Encoding '{}' is not supported; send the body as it is.",
+                                  base::printable(*encoding)));
+    }
+    const std::string* type = request.header("content-type");
+    if (type == nullptr || is_json_type(*type)) return {};
+    return refuse("unsupported_media_type",
+                  fmt::format("Content-Type '{}' is not supported; send 'Content-Type: application/json'.",
+                              base::printable(*type)));
+}
+
+std::string cors_headers(const HttpRequest& request) {
+    const std::string* origin = request.header("origin");
+    if (origin == nullptr || !check_origin(request)) return {};
+    return fmt::format(
+        "Access-Control-Allow-Origin: {}\r\nAccess-Control-Expose-Headers: x-request-id, retry-after\r\n"
+        "Vary: Origin\r\n",
+        *origin);
+}
+
+std::vector<std::pair<std::string_view, std::string>> preflight_headers(const HttpRequest& request,
+                                                                        std::string_view methods) {
+    std::vector<std::pair<std::string_view, std::string>> headers = {{"Allow", std::string(methods)}};
+    if (request.header("origin") == nullptr) return headers;
+    headers.emplace_back("Access-Control-Allow-Methods", std::string(methods));
+    headers.emplace_back("Access-Control-Max-Age", "600");
+    if (const std::string* wanted = request.header("access-control-request-headers")) {
+        headers.emplace_back("Access-Control-Allow-Headers", *wanted);
+    }
+    return headers;
+}
+
+}  // namespace shimmy

@@ -1,0 +1,29 @@
+// The endpoints' handlers, and what they work with. Where a handler runs says its row in routes.cpp.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "shimmy/api/http_message.h"
+#include "shimmy/api/routes.h"
+#include "shimmy/service/service.h"
+
+namespace shimmy {
+
+struct ApiContext {
+    Service& service;
+    const std::string version;   // of the program
+    std::string base_url;        // "http://127.0.0.1:11435"
+};
+
+// native.cpp
+std::unique_ptr<Reply> handle_index(ApiContext& context, ApiRequest request);
+std::unique_ptr<Reply> handle_health(ApiContext& context, ApiRequest request);
+// openai_models.cpp
+std::unique_ptr<Reply> handle_models(ApiContext& context, ApiRequest request);
+std::unique_ptr<Reply> handle_model(ApiContext& context, ApiRequest request);
+// openai_handlers.cpp
+std::unique_ptr<Reply> handle_chat_completions(ApiContext& context, ApiRequest request);
+std::unique_ptr<Reply> handle_completions(ApiContext& context, ApiRequest request);
+
+}  // namespace shimmy

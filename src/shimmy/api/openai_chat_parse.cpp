@@ -1,0 +1,191 @@
+#include "shimmy/api/openai_chat.h"
+
+#include <algorithm>
+#include <iterator>
+#include <limits>
+#include <utility>
+
+namespace shimmy {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr int64_t kTopLogprobsMax = 20;
+constexpr int64_t kMaxTokensMax = std::numeric_limits<int32_t>::max();
+
+constexpr UnsupportedField kUnsupported[] = {
+    {"functions", "Send the functions as 'tools'."},
+    {"function_call", "Use 'tool_choice'."},
+    {"grammar", "The answer would not be held to it."},
+    {"json_schema", "The answer would not be held to it."},
+    {"audio", "This server writes text only."},
+};
+
+// Role as sent, role as templates know it.
+constexpr std::pair<std::string_view, std::string_view> kRoles[] = {
+    {"system", "system"},       {"developer", "system"}, {"user", "user"},
+    {"assistant", "assistant"}, {"tool", "tool"},        {"function", "function"},
+};
+
+// Content part type, and its field with the text.
+constexpr std::pair<std::string_view, std::string_view> kTextParts[] = {
+    {"text", "text"}, {"input_text", "text"}, {"output_text", "text"}, {"refusal", "refusal"}};
+
+template <size_t N>
+const std::pair<std::string_view, std::string_view>* find_pair(
+    const std::pair<std::string_view, std::string_view> (&table)[N], std::string_view key) {
+    const auto* found = std::ranges::find(table, key, &std::pair<std::string_view, std::string_view>::first);
+    return found == std::end(table) ? nullptr : found;
+}
+
+base::Result<std::string> join_text_parts(const json::array& parts, const std::string& path) {
+    std::string text;
+    for (size_t i = 0; i < parts.size(); ++i) {
+        const std::string part_path = fmt::format("{}[{}]", path, i);
+        if (!parts[i].is_object()) return std::unexpected(bad_type(part_path, "a content part (an object)", parts[i]));
+        const Fields part(parts[i].get_object(), part_path);
+        TRY(const auto type, part.string("type"));
+        if (!type) return std::unexpected(missing(part.path_of("type"), "a content part needs a type."));
+        const auto* row = find_pair(kTextParts, *type);
+        if (row == nullptr) {
+            return std::unexpected(unsupported_value(
+                part.path_of("type"), fmt::format("is '{}'; this server reads parts of type 'text' only.", *type)));
+        }
+        TRY(const auto content, part.string(row->second));
+        if (!content) return std::unexpected(missing(part.path_of(row->second), "the text of the part."));
+        if (i > 0) text += '\n';
+        text += *content;
+    }
+    return text;
+}
+
+base::Result<json::value> parse_content(const Fields& message, bool may_be_absent) {
+    const json::value* content = message.find("content");
+    if (content == nullptr) {
+        if (may_be_absent) return json::value(nullptr);
+        return std::unexpected(missing(message.path_of("content"), "a message needs a content."));
+    }
+    if (content->is_string()) return *content;
+    if (!content->is_array()) {
+        return std::unexpected(bad_type(message.path_of("content"), "a string or an array of parts", *content));
+    }
+    TRY(std::string text, join_text_parts(content->get_array(), message.path_of("content")));
+    return json::value(text);
+}
+
+base::Result<json::value> parse_message(const json::value& value, const std::string& path) {
+    if (!value.is_object()) return std::unexpected(bad_type(path, "a message (an object)", value));
+    const Fields message(value.get_object(), path);
+    TRY(const auto role, message.string("role"));
+    if (!role) return std::unexpected(missing(message.path_of("role"), "a message needs a role."));
+    const auto* known = find_pair(kRoles, *role);
+    if (known == nullptr) {
+        return std::unexpected(
+            bad_value(message.path_of("role"),
+                      fmt::format("is '{}'; it must be system, developer, user, assistant or tool.", *role)));
+    }
+    json::object out = value.get_object();  // name, tool_calls, tool_call_id … are the template's business
+    TRY(out["content"], parse_content(message, known->second == "assistant"));
+    out["role"] = json::string_view(known->second.data(), known->second.size());
+    return out;
+}
+
+base::Result<json::array> parse_messages(const Fields& fields) {
+    TRY(const json::array* messages, fields.array("messages"));
+    if (messages == nullptr) return std::unexpected(missing("messages", "send at least one message."));
+    if (messages->empty()) return std::unexpected(bad_value("messages", "is empty; send at least one message."));
+    json::array out;
+    out.reserve(messages->size());
+    for (size_t i = 0; i < messages->size(); ++i) {
+        TRY(json::value message, parse_message((*messages)[i], fmt::format("messages[{}]", i)));
+        out.push_back(std::move(message));
+    }
+    return out;
+}
+
+// The function tools; kinds that other servers know (web_search, …) are left out.
+base::Result<json::array> parse_tools(const Fields& fields) {
+    json::array out;
+    TRY(const json::array* tools, fields.array("tools"));
+    if (tools == nullptr) return out;
+    for (size_t i = 0; i < tools->size(); ++i) {
+        const std::string path = fmt::format("tools[{}]", i);
+        if (!(*tools)[i].is_object()) return std::unexpected(bad_type(path, "a tool (an object)", (*tools)[i]));
+        const Fields tool((*tools)[i].get_object(), path);
+        TRY(const auto type, tool.string("type"));
+        if (type && *type != "function") continue;
+        TRY(const json::object* function, tool.object("function"));
+        if (function == nullptr) return std::unexpected(missing(tool.path_of("function"), "what the tool is."));
+        TRY(const auto name, Fields(*function, tool.path_of("function")).string("name"));
+        if (!name) return std::unexpected(missing(tool.path_of("function.name"), "a function needs a name."));
+        out.push_back((*tools)[i]);
+    }
+    return out;
+}
+
+// True when the model may see the tools. That it must call one cannot be promised, so that is refused.
+base::Result<bool> parse_tool_choice(const Fields& fields) {
+    const json::value* choice = fields.find("tool_choice");
+    if (choice == nullptr) return true;
+    if (choice->is_string()) {
+        if (choice->get_string() == "auto") return true;
+        if (choice->get_string() == "none") return false;
+    } else if (!choice->is_object()) {
+        return std::unexpected(bad_type("tool_choice", "a string or an object", *choice));
+    }
+    return std::unexpected(
+        unsupported_value("tool_choice", "can only be 'auto' or 'none' for now: the model cannot be made to call."));
+}
+
+base::Result<void> check_response_format(const Fields& fields) {
+    TRY(const json::object* format, fields.object("response_format"));
+    if (format == nullptr) return {};
+    TRY(const auto type, Fields(*format, "response_format").string("type"));
+    if (!type) return std::unexpected(missing("response_format.type", "'text' is the format this server knows."));
+    if (*type == "text") return {};
+    return std::unexpected(unsupported_value(
+        "response_format.type",
+        fmt::format("is '{}', which is not supported yet: the answer would not be held to it. Use 'text'.", *type)));
+}
+
+base::Result<void> parse_template_args(const Fields& fields, json::object& args) {
+    TRY(const json::object* extra, fields.object("chat_template_kwargs"));
+    if (extra != nullptr) args = *extra;
+    TRY(const auto effort, fields.string("reasoning_effort"));
+    if (effort) args["reasoning_effort"] = json::string_view(effort->data(), effort->size());
+    return {};
+}
+
+base::Result<void> parse_logprobs(const Fields& fields, GenerateRequest& request) {
+    TRY(const auto logprobs, fields.boolean("logprobs"));
+    TRY(const auto top, fields.integer("top_logprobs", 0, kTopLogprobsMax));
+    if (top && !logprobs.value_or(false)) {
+        return std::unexpected(bad_value("top_logprobs", "is only allowed when 'logprobs' is true."));
+    }
+    if (logprobs.value_or(false)) request.top_logprobs = static_cast<int32_t>(top.value_or(0));
+    return {};
+}
+
+}  // namespace
+
+base::Result<OpenAiCall> parse_openai_chat(const json::object& body) {
+    const Fields fields(body, "");
+    TRY(OpenAiCall call, parse_openai_common(fields));
+    TRY_VOID(refuse_unsupported(fields, kUnsupported));
+    TRY_VOID(check_response_format(fields));
+    TRY_VOID(parse_logprobs(fields, call.request));
+    TRY(const auto max_tokens, fields.integer("max_tokens", 1, kMaxTokensMax));
+    TRY(const auto max_completion_tokens, fields.integer("max_completion_tokens", 1, kMaxTokensMax));
+    call.request.max_tokens = static_cast<int32_t>(max_completion_tokens.value_or(max_tokens.value_or(-1)));
+    ChatInput chat;
+    TRY(chat.messages, parse_messages(fields));
+    TRY(json::array tools, parse_tools(fields));
+    TRY(const bool may_call, parse_tool_choice(fields));
+    if (may_call) chat.tools = std::move(tools);
+    TRY_VOID(parse_template_args(fields, chat.template_args));
+    call.request.prompts.emplace_back(std::move(chat));
+    return call;
+}
+
+}  // namespace shimmy

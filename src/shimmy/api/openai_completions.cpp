@@ -1,0 +1,176 @@
+#include "shimmy/api/openai_completions.h"
+
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "base/utf8.h"
+
+namespace shimmy {
+
+namespace json = boost::json;
+using airframe::TokenId;
+
+namespace {
+
+constexpr int64_t kDefaultMaxTokens = 16;  // OpenAI's
+constexpr int64_t kMaxTokensMax = std::numeric_limits<int32_t>::max();
+constexpr int64_t kTopLogprobsMax = 5;
+constexpr size_t kChoicesMax = 128;  // prompts times n
+
+constexpr UnsupportedField kUnsupported[] = {
+    {"suffix", "Send the text before the gap only."},
+    {"grammar", "The answer would not be held to it."},
+    {"json_schema", "The answer would not be held to it."},
+    {"response_format", "The answer would not be held to it."},
+};
+
+base::Result<std::vector<TokenId>> parse_ids(const json::array& list, const std::string& path) {
+    std::vector<TokenId> ids;
+    ids.reserve(list.size());
+    for (size_t i = 0; i < list.size(); ++i) {
+        const bool fits = list[i].is_int64() && list[i].get_int64() >= 0 && list[i].get_int64() <= kMaxTokensMax;
+        if (!fits) return std::unexpected(bad_type(fmt::format("{}[{}]", path, i), "a token id", list[i]));
+        ids.push_back(static_cast<TokenId>(list[i].get_int64()));
+    }
+    return ids;
+}
+
+// A string, token ids, or an array of either.
+base::Result<std::vector<Prompt>> parse_prompts(const Fields& fields) {
+    std::vector<Prompt> prompts;
+    const json::value* value = fields.find("prompt");
+    if (value == nullptr) return std::unexpected(missing("prompt", "send the text to continue."));
+    if (value->is_string()) {
+        prompts.emplace_back(std::string(value->get_string()));
+        return prompts;
+    }
+    constexpr std::string_view kExpected = "a string, an array of strings, token ids, or an array of token id arrays";
+    if (!value->is_array()) return std::unexpected(bad_type("prompt", kExpected, *value));
+    const json::array& list = value->get_array();
+    if (list.empty()) return std::unexpected(bad_value("prompt", "is empty; send the text to continue."));
+    if (list.front().is_number()) {
+        TRY(std::vector<TokenId> ids, parse_ids(list, "prompt"));
+        prompts.emplace_back(std::move(ids));
+        return prompts;
+    }
+    for (size_t i = 0; i < list.size(); ++i) {
+        const std::string path = fmt::format("prompt[{}]", i);
+        if (list[i].is_string()) {
+            prompts.emplace_back(std::string(list[i].get_string()));
+        } else if (list[i].is_array()) {
+            TRY(std::vector<TokenId> ids, parse_ids(list[i].get_array(), path));
+            prompts.emplace_back(std::move(ids));
+        } else {
+            return std::unexpected(bad_type(path, "a string or token ids", list[i]));
+        }
+    }
+    return prompts;
+}
+
+base::Result<void> check_best_of(const Fields& fields, uint32_t n) {
+    TRY(const auto best_of, fields.integer("best_of", 1, kChoicesMax));
+    if (!best_of || *best_of == n) return {};
+    if (*best_of < n) return std::unexpected(bad_value("best_of", fmt::format("is {}, less than n = {}.", *best_of, n)));
+    return std::unexpected(unsupported_value("best_of", "greater than 'n' is not supported yet; leave it out."));
+}
+
+}  // namespace
+
+base::Result<OpenAiCall> parse_openai_completions(const json::object& body) {
+    const Fields fields(body, "");
+    TRY(OpenAiCall call, parse_openai_common(fields));
+    TRY_VOID(refuse_unsupported(fields, kUnsupported));
+    TRY(call.request.prompts, parse_prompts(fields));
+    if (call.request.prompts.size() > kChoicesMax / call.request.n) {
+        return std::unexpected(bad_value("prompt", fmt::format("has {} entries; with n = {} at most {} are allowed.",
+                                                               call.request.prompts.size(), call.request.n,
+                                                               kChoicesMax / call.request.n)));
+    }
+    TRY_VOID(check_best_of(fields, call.request.n));
+    TRY(const auto max_tokens, fields.integer("max_tokens", 0, kMaxTokensMax));
+    call.request.max_tokens = static_cast<int32_t>(max_tokens.value_or(kDefaultMaxTokens));
+    TRY(const auto echo, fields.boolean("echo"));
+    call.request.echo = echo.value_or(false);
+    TRY(const auto logprobs, fields.integer("logprobs", 0, kTopLogprobsMax));
+    if (logprobs) call.request.top_logprobs = static_cast<int32_t>(*logprobs);
+    if (logprobs && call.request.echo) {
+        return std::unexpected(
+            unsupported_value("logprobs", "together with 'echo' is not supported yet: prompts have no logprobs here."));
+    }
+    return call;
+}
+
+namespace {
+
+size_t count_characters(std::string_view text) {
+    size_t count = 0;
+    for (size_t at = 0; at < text.size(); ++count) base::next_code_point(text, at);
+    return count;
+}
+
+class CompletionsEncoder final : public OpenAiEncoder {
+  public:
+    CompletionsEncoder(OpenAiIdentity identity, uint32_t choices, bool include_usage)
+        : OpenAiEncoder(std::move(identity), {"text_completion", "text_completion"}, include_usage),
+          offsets_(choices, 0) {}
+
+  protected:
+    void stream_start(std::string&) const override {}
+
+    void write_delta(JsonWriter& json, const TextDelta& delta) override {
+        json.key("text").value(delta.text).key("logprobs");
+        write_logprobs(json, delta.logprobs, offsets_[delta.choice]);
+        if (delta.logprobs.empty()) offsets_[delta.choice] += count_characters(delta.text);
+    }
+
+    void write_end_delta(JsonWriter& json) const override { json.key("text").value("").key("logprobs").null(); }
+
+    void write_choice(JsonWriter& json, const Completion::Choice& choice) override {
+        size_t offset = 0;
+        json.key("text").value(choice.text).key("logprobs");
+        write_logprobs(json, choice.logprobs, offset);
+    }
+
+  private:
+    // {tokens, token_logprobs, top_logprobs, text_offset}; `offset`, in characters, moves behind the tokens.
+    static void write_logprobs(JsonWriter& json, const std::vector<TokenInfo>& tokens, size_t& offset) {
+        if (tokens.empty()) {
+            json.null();
+            return;
+        }
+        json.begin_object().key("tokens").begin_array();
+        for (const TokenInfo& token : tokens) json.value(token.chosen.bytes);
+        json.end_array().key("token_logprobs").begin_array();
+        for (const TokenInfo& token : tokens) json.value(static_cast<double>(token.chosen.logprob));
+        json.end_array().key("top_logprobs").begin_array();
+        for (const TokenInfo& token : tokens) write_top(json, token.top);
+        json.end_array().key("text_offset").begin_array();
+        for (const TokenInfo& token : tokens) {
+            json.value(offset);
+            offset += count_characters(token.chosen.bytes);
+        }
+        json.end_array().end_object();
+    }
+
+    static void write_top(JsonWriter& json, const std::vector<TokenChoice>& top) {
+        std::set<std::string> seen;  // two tokens may read the same
+        json.begin_object();
+        for (const TokenChoice& token : top) {
+            std::string text = base::to_valid_utf8(token.bytes);
+            if (!seen.insert(text).second) continue;
+            json.any_key(text).value(static_cast<double>(token.logprob));
+        }
+        json.end_object();
+    }
+
+    std::vector<size_t> offsets_;  // of each choice's next token, in characters
+};
+
+}  // namespace
+
+std::unique_ptr<Encoder> openai_completions_encoder(OpenAiIdentity identity, uint32_t choices, bool include_usage) {
+    return std::make_unique<CompletionsEncoder>(std::move(identity), choices, include_usage);
+}
+
+}  // namespace shimmy

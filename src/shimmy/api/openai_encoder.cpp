@@ -1,0 +1,141 @@
+#include "shimmy/api/openai_encoder.h"
+
+#include <cmath>
+#include <utility>
+
+#include "shimmy/api/errors.h"
+#include "shimmy/api/openai_common.h"
+
+namespace shimmy {
+
+namespace {
+
+constexpr std::string_view kSseBegin = "data: ";
+constexpr std::string_view kSseEnd = "\n\n";
+constexpr std::string_view kSseDone = "data: [DONE]\n\n";
+constexpr std::string_view kSystemFingerprint = "fp_shimmy";
+
+double rounded(double value) { return std::round(value * 1e3) / 1e3; }
+double per_second(int32_t count, double seconds) { return seconds > 0 ? rounded(count / seconds) : 0; }
+
+void write_usage(JsonWriter& json, const airframe::Usage& usage) {
+    json.begin_object();
+    json.key("prompt_tokens").value(usage.prompt_tokens);
+    json.key("completion_tokens").value(usage.completion_tokens);
+    json.key("total_tokens").value(usage.prompt_tokens + usage.completion_tokens);
+    json.key("prompt_tokens_details").begin_object().key("cached_tokens").value(usage.cached_tokens).end_object();
+    json.key("completion_tokens_details").begin_object().key("reasoning_tokens").value(0).end_object();
+    json.end_object();
+}
+
+// Our extension: which part took how long.
+void write_timings(JsonWriter& json, const airframe::Usage& usage, const airframe::Timings& timings) {
+    const int32_t prompt_n = usage.prompt_tokens - usage.cached_tokens;
+    json.begin_object();
+    json.key("queue_ms").value(rounded(timings.queue_s * 1e3));
+    json.key("cache_n").value(usage.cached_tokens);
+    json.key("prompt_n").value(prompt_n);
+    json.key("prompt_ms").value(rounded(timings.prefill_s * 1e3));
+    json.key("prompt_per_second").value(per_second(prompt_n, timings.prefill_s));
+    json.key("predicted_n").value(usage.completion_tokens);
+    json.key("predicted_ms").value(rounded(timings.decode_s * 1e3));
+    json.key("predicted_per_second").value(per_second(usage.completion_tokens, timings.decode_s));
+    json.end_object();
+}
+
+void write_finish_reason(JsonWriter& json, airframe::FinishReason reason) {
+    json.key("finish_reason").value(reason == airframe::FinishReason::kLength ? "length" : "stop");
+}
+
+}  // namespace
+
+OpenAiEncoder::OpenAiEncoder(OpenAiIdentity identity, OpenAiObjects objects, bool include_usage)
+    : identity_(std::move(identity)),
+      objects_(objects),
+      include_usage_(include_usage),
+      chunk_head_(std::string(kSseBegin) + head(objects.chunk)) {}
+
+// Everything up to the value of "choices".
+std::string OpenAiEncoder::head(std::string_view object) const {
+    std::string out;
+    JsonWriter json(out);
+    json.begin_object().key("id").value(identity_.id).key("object").value(object);
+    json.key("created").value(identity_.created).key("model").value(identity_.model);
+    json.key("system_fingerprint").value(kSystemFingerprint).key("choices");
+    return out;
+}
+
+JsonWriter OpenAiEncoder::begin_chunk(std::string& out, uint32_t choice) const {
+    out += chunk_head_;
+    JsonWriter json(out);
+    json.begin_array().begin_object().key("index").value(choice);
+    return json;
+}
+
+void OpenAiEncoder::end_chunk(JsonWriter& json, std::string& out, const ChoiceEnd* end) const {
+    if (end != nullptr) {
+        write_finish_reason(json, end->reason);
+    } else {
+        json.key("finish_reason").null();
+    }
+    json.end_object().end_array();
+    if (include_usage_) json.key("usage").null();
+    if (end != nullptr) {
+        json.key("timings");
+        write_timings(json, end->usage, end->timings);
+    }
+    json.end_object();
+    out += kSseEnd;
+}
+
+void OpenAiEncoder::stream(const GenerationEvent& event, std::string& out) {
+    if (std::holds_alternative<Started>(event)) {
+        stream_start(out);
+    } else if (const auto* delta = std::get_if<TextDelta>(&event)) {
+        JsonWriter json = begin_chunk(out, delta->choice);
+        write_delta(json, *delta);
+        end_chunk(json, out);
+    } else if (const auto* end = std::get_if<ChoiceEnd>(&event)) {
+        JsonWriter json = begin_chunk(out, end->choice);
+        write_end_delta(json);
+        end_chunk(json, out, end);
+    } else if (const auto* all = std::get_if<GenerationEnd>(&event)) {
+        if (include_usage_) {
+            out += chunk_head_;
+            JsonWriter json(out);
+            json.begin_array().end_array().key("usage");
+            write_usage(json, all->totals.usage);
+            json.end_object();
+            out += kSseEnd;
+        }
+        out += kSseDone;
+    }
+}
+
+void OpenAiEncoder::stream_fault(const base::Error& error, std::string& out) {
+    out += kSseBegin;
+    out += openai_error_body(error);
+    out += kSseEnd;
+}
+
+Response OpenAiEncoder::refusal(const base::Error& error) { return openai_refusal(error); }
+
+std::string OpenAiEncoder::whole(const Completion& completion) {
+    std::string out = head(objects_.whole);
+    JsonWriter json(out);
+    json.begin_array();
+    for (size_t i = 0; i < completion.choices.size(); ++i) {
+        json.begin_object().key("index").value(i);
+        write_choice(json, completion.choices[i]);
+        write_finish_reason(json, completion.choices[i].reason);
+        json.end_object();
+    }
+    json.end_array().key("usage");
+    write_usage(json, completion.totals.usage);
+    json.key("timings");
+    write_timings(json, completion.totals.usage, completion.totals.timings);
+    json.end_object();
+    return out;
+}
+
+}  // namespace shimmy

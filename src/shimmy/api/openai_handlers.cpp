@@ -1,0 +1,47 @@
+// POST /v1/chat/completions and /v1/completions: from the body to a running generation.
+#include <utility>
+
+#include "base/clock.h"
+#include "shimmy/api/handlers.h"
+#include "shimmy/api/json_read.h"
+#include "shimmy/api/openai_chat.h"
+#include "shimmy/api/openai_completions.h"
+#include "shimmy/api/request_id.h"
+
+namespace shimmy {
+
+namespace {
+
+struct CompletionKind {
+    std::string_view id_prefix;
+    base::Result<OpenAiCall> (*parse)(const boost::json::object& body);
+    std::unique_ptr<Encoder> (*encoder)(OpenAiIdentity identity, uint32_t choices, bool include_usage);
+};
+constexpr CompletionKind kChat = {"chatcmpl-", parse_openai_chat, openai_chat_encoder};
+constexpr CompletionKind kText = {"cmpl-", parse_openai_completions, openai_completions_encoder};
+
+base::Result<OpenAiCall> parse_body(const CompletionKind& kind, std::string_view body) {
+    TRY(const boost::json::object object, parse_json_object(body));
+    return kind.parse(object);
+}
+
+std::unique_ptr<Reply> complete(const CompletionKind& kind, ApiContext& context, const ApiRequest& request) {
+    auto call = parse_body(kind, request.http.body);
+    if (!call) return ready_reply(openai_refusal(call.error()));
+    OpenAiIdentity identity{new_id(kind.id_prefix), base::unix_seconds(), call->request.model};
+    auto encoder = kind.encoder(std::move(identity), call->choices(), call->include_usage);
+    auto generation = context.service.generate(std::move(call->request));
+    return completion_reply(std::move(generation), std::move(encoder), call->stream);
+}
+
+}  // namespace
+
+std::unique_ptr<Reply> handle_chat_completions(ApiContext& context, ApiRequest request) {
+    return complete(kChat, context, request);
+}
+
+std::unique_ptr<Reply> handle_completions(ApiContext& context, ApiRequest request) {
+    return complete(kText, context, request);
+}
+
+}  // namespace shimmy

@@ -1,0 +1,86 @@
+#include "shimmy/api/routes.h"
+
+#include "shimmy/api/handlers.h"
+
+namespace shimmy {
+
+namespace {
+
+constexpr Endpoint kEndpoints[] = {
+    {"GET", "/", handle_index, RunsOn::kIo, 0},
+    {"GET", "/health", handle_health, RunsOn::kIo, 0},
+    {"GET", "/models", handle_models, RunsOn::kWorker, 0},
+    {"GET", "/models/{id}", handle_model, RunsOn::kWorker, 0},
+    {"POST", "/chat/completions", handle_chat_completions, RunsOn::kWorker, kAnyBody},
+    {"POST", "/completions", handle_completions, RunsOn::kWorker, kAnyBody},
+};
+
+int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+std::string percent_decoded(std::string_view text) {
+    std::string out;
+    for (size_t i = 0; i < text.size(); ++i) {
+        const bool escape = text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
+                            hex_digit(text[i + 2]) >= 0;
+        if (escape) {
+            out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+            i += 2;
+        } else {
+            out += text[i];
+        }
+    }
+    return out;
+}
+
+// The path of a target without query, doubled and trailing slashes, and the prefix /v1: base URLs are written in many ways.
+std::string plain_path(std::string_view target) {
+    if (target.starts_with("http://")) {  // absolute form, as proxies send it
+        const size_t slash = target.find('/', 7);
+        target = slash == std::string_view::npos ? "/" : target.substr(slash);
+    }
+    std::string path;
+    for (const char c : target.substr(0, target.find_first_of("?#"))) {
+        if (c != '/' || !path.ends_with('/')) path += c;
+    }
+    if (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    if (path == "/v1") return "/";
+    return path.starts_with("/v1/") ? path.substr(3) : path;
+}
+
+bool matches(std::string_view pattern, std::string_view path, std::string& param) {
+    const size_t brace = pattern.find('{');
+    if (brace == std::string_view::npos) return pattern == path;
+    if (path.size() <= brace || path.substr(0, brace) != pattern.substr(0, brace)) return false;
+    param = percent_decoded(path.substr(brace));
+    return true;
+}
+
+}  // namespace
+
+std::span<const Endpoint> endpoints() { return kEndpoints; }
+
+RouteMatch match_route(std::string_view method, std::string_view target) {
+    RouteMatch match;
+    const std::string path = plain_path(target);
+    if (method == "HEAD") method = "GET";
+    for (const Endpoint& endpoint : kEndpoints) {
+        std::string param;
+        if (!matches(endpoint.path, path, param)) continue;
+        if (endpoint.method == method) {
+            match.endpoint = &endpoint;
+            match.param = std::move(param);
+        }
+        if (!match.allow.empty()) match.allow += ", ";
+        match.allow += endpoint.method;
+        if (endpoint.method == "GET") match.allow += ", HEAD";
+    }
+    if (!match.allow.empty()) match.allow += ", OPTIONS";
+    return match;
+}
+
+}  // namespace shimmy

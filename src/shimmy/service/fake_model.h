@@ -1,0 +1,268 @@
+// A model for tests of the service and the API: bytes are tokens, and the answer is written by the test. It has the
+// engine's contract (events, cancellation, limits) without any mathematics. For test files only.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "shimmy/service/loaded_model.h"
+
+namespace shimmy {
+
+// Ids 0 to 255 are bytes, 256 ends the text, 257 begins it.
+class ByteTokenizer final : public airframe::Tokenizer {
+  public:
+    static constexpr airframe::TokenId kEos = 256, kBos = 257;
+    ByteTokenizer() {
+        special_.eos = kEos;
+        special_.bos = kBos;
+        special_.add_bos = true;
+        special_.end_of_generation = {kEos};
+    }
+    std::vector<airframe::TokenId> encode(std::string_view text, const airframe::EncodeOptions&) const override {
+        std::vector<airframe::TokenId> ids;
+        for (const char c : text) ids.push_back(static_cast<unsigned char>(c));
+        return ids;
+    }
+    std::string token_bytes(airframe::TokenId id, bool) const override {
+        return id < 256 ? std::string(1, static_cast<char>(id)) : std::string();
+    }
+    std::string decode(std::span<const airframe::TokenId> ids, bool) const override {
+        std::string text;
+        for (const airframe::TokenId id : ids) text += token_bytes(id, false);
+        return text;
+    }
+    int32_t vocab_size() const override { return 258; }
+    airframe::TokenKind kind(airframe::TokenId id) const override {
+        return id < 256 ? airframe::TokenKind::kByte : airframe::TokenKind::kControl;
+    }
+    const airframe::SpecialTokens& special() const override { return special_; }
+    std::optional<airframe::TokenId> find(std::string_view) const override { return std::nullopt; }
+    std::string_view piece(airframe::TokenId) const override { return ""; }
+    std::string_view model_name() const override { return "bytes"; }
+    std::string_view pre_name() const override { return ""; }
+
+  private:
+    airframe::SpecialTokens special_;
+};
+
+// What the test decides and what it can look at.
+struct FakeScript {
+    std::string answer = "Hello there.";         // repeated when max_tokens goes beyond it and `endless` is set
+    bool endless = false;                        // else the answer ends with "stop"
+    std::chrono::microseconds step{0};           // between tokens
+    uint32_t ctx_tokens = 4096;
+    uint32_t queue = 256;
+    std::string fail_after;                      // after this much of the answer the request fails
+    std::atomic<bool> admit{true};               // false: requests stay queued
+
+    std::atomic<int> running{0};                 // submitted, neither over nor cancelled
+    std::atomic<int> cancelled{0};
+    std::atomic<int> finished{0};
+    std::mutex mutex;
+    std::vector<airframe::EngineRequest> requests;  // all that were submitted
+};
+
+class FakeEngine final : public airframe::Engine {
+  public:
+    explicit FakeEngine(std::shared_ptr<FakeScript> script)
+        : script_(std::move(script)), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+    base::Result<std::unique_ptr<airframe::EventStream>> submit(airframe::EngineRequest request) override {
+        const size_t prompt = request.prompt.size();
+        if (prompt >= script_->ctx_tokens) {
+            return std::unexpected(base::Error{
+                base::ErrorCode::kContextLength,
+                fmt::format("Prompt is {} tokens; the context is {} tokens.", prompt, script_->ctx_tokens), "prompt",
+                "context_length_exceeded"});
+        }
+        if (script_->running.load() >= static_cast<int>(script_->queue)) {
+            return base::fail(base::ErrorCode::kQueueFull, "the queue is full");
+        }
+        auto sequence = std::make_shared<Sequence>();
+        sequence->request = request;
+        {
+            std::lock_guard lock(script_->mutex);
+            script_->requests.push_back(std::move(request));
+        }
+        script_->running += 1;
+        std::lock_guard lock(mutex_);
+        sequences_.push_back(sequence);
+        changed_.notify_all();
+        return std::make_unique<Stream>(sequence);
+    }
+    const airframe::ModelSpec& spec() const override { return spec_; }
+    const airframe::Tokenizer& tokenizer() const override { return tokenizer_; }
+    uint32_t ctx_tokens() const override { return script_->ctx_tokens; }
+    uint64_t kv_bytes() const override { return 0; }
+    airframe::EngineStats stats() const override { return {}; }
+
+  private:
+    struct Sequence {
+        airframe::EngineRequest request;
+        std::mutex mutex;
+        std::vector<airframe::GenEvent> events;
+        std::function<void()> ready;
+        std::atomic<bool> cancelled{false};
+        bool admitted = false;
+        size_t produced = 0;
+
+        void send(airframe::GenEvent event) {
+            std::lock_guard lock(mutex);
+            events.push_back(std::move(event));
+            if (ready) ready();
+        }
+    };
+    class Stream final : public airframe::EventStream {
+      public:
+        explicit Stream(std::shared_ptr<Sequence> sequence) : sequence_(std::move(sequence)) {}
+        ~Stream() override {
+            on_ready({});
+            sequence_->cancelled = true;
+        }
+        std::optional<airframe::GenEvent> next() override {
+            for (;;) {
+                if (auto event = try_next()) return event;
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            }
+        }
+        std::optional<airframe::GenEvent> try_next() override {
+            std::lock_guard lock(sequence_->mutex);
+            if (sequence_->events.empty()) return std::nullopt;
+            auto event = std::move(sequence_->events.front());
+            sequence_->events.erase(sequence_->events.begin());
+            return event;
+        }
+        void on_ready(std::function<void()> ready) override {
+            std::lock_guard lock(sequence_->mutex);
+            sequence_->ready = std::move(ready);
+        }
+        void cancel() override { sequence_->cancelled = true; }
+
+      private:
+        std::shared_ptr<Sequence> sequence_;
+    };
+
+    void run(const std::stop_token& stop) {
+        std::unique_lock lock(mutex_);
+        while (!stop.stop_requested()) {
+            changed_.wait_for(lock, stop, std::chrono::milliseconds(1), [this] { return !sequences_.empty(); });
+            auto now = sequences_;
+            lock.unlock();
+            std::erase_if(now, [this](const auto& each) { return !step(*each); });
+            if (!now.empty()) std::this_thread::sleep_for(script_->step);
+            lock.lock();
+            std::erase_if(sequences_, [](const auto& each) { return each->cancelled || each->produced == kOver; });
+        }
+        for (const auto& each : sequences_) {
+            each->send(airframe::Failed{{base::ErrorCode::kUnavailable, "the model is being unloaded", {}, {}}});
+        }
+    }
+
+    static constexpr size_t kOver = ~size_t{0};
+
+    bool step(Sequence& sequence) {
+        if (sequence.produced == kOver) return false;
+        if (sequence.cancelled) {
+            script_->running -= 1;
+            script_->cancelled += 1;
+            sequence.produced = kOver;
+            return false;
+        }
+        if (!sequence.admitted) {
+            if (!script_->admit) return true;
+            sequence.admitted = true;
+            sequence.send(airframe::Admitted{static_cast<int32_t>(sequence.request.prompt.size()), 1});
+            return true;
+        }
+        if (!script_->fail_after.empty() && sequence.produced == script_->fail_after.size()) {
+            return end(sequence, airframe::Failed{{base::ErrorCode::kNumeric, "the model made NaN", {}, {}}});
+        }
+        const auto limit = static_cast<size_t>(sequence.request.max_tokens < 0 ? INT32_MAX : sequence.request.max_tokens);
+        const bool at_end = !script_->endless && sequence.produced == script_->answer.size();
+        if (sequence.produced == limit || at_end) return finish(sequence, !at_end);
+        const char c = script_->answer[sequence.produced % script_->answer.size()];
+        airframe::Delta delta;
+        delta.text = std::string(1, c);
+        delta.tokens = {static_cast<unsigned char>(c)};
+        if (sequence.request.top_logprobs) {
+            delta.logprobs.push_back({.chosen = {delta.tokens[0], -0.5F}, .top = {}});
+            for (int32_t i = 0; i < *sequence.request.top_logprobs; ++i) {
+                delta.logprobs[0].top.push_back({'a' + i, -0.5F - static_cast<float>(i)});
+            }
+        }
+        sequence.produced += 1;
+        sequence.send(std::move(delta));
+        return true;
+    }
+
+    bool finish(Sequence& sequence, bool by_length) {
+        const auto produced = static_cast<int32_t>(sequence.produced);
+        return end(sequence,
+                   airframe::Finished{
+                       .reason = by_length ? airframe::FinishReason::kLength : airframe::FinishReason::kStop,
+                       .stop_sequence = {},
+                       .usage = {static_cast<int32_t>(sequence.request.prompt.size()), 1, produced},
+                       .timings = {0.001, 0.25, 0.5}});
+    }
+
+    bool end(Sequence& sequence, airframe::GenEvent last) {
+        script_->running -= 1;
+        script_->finished += 1;
+        sequence.produced = kOver;
+        sequence.send(std::move(last));
+        return false;
+    }
+
+    const std::shared_ptr<FakeScript> script_;
+    const ByteTokenizer tokenizer_;
+    const airframe::ModelSpec spec_;
+    std::mutex mutex_;
+    std::condition_variable_any changed_;
+    std::list<std::shared_ptr<Sequence>> sequences_;
+    std::jthread thread_;
+};
+
+// A loader whose models all follow the script; `loads` counts them, and a model called "broken…" does not load.
+inline ModelLoader fake_loader(std::shared_ptr<FakeScript> script, std::shared_ptr<std::atomic<int>> loads,
+                               std::chrono::milliseconds takes = {}) {
+    ModelLoader loader;
+    loader.load = [=](const ModelEntry& entry,
+                      const std::function<void(double)>& progress) -> base::Result<std::unique_ptr<LoadedModel>> {
+        std::this_thread::sleep_for(takes);
+        progress(0.5);
+        *loads += 1;
+        if (entry.id.starts_with("broken")) {
+            return base::fail(base::ErrorCode::kBadFile, "tensor 'blk.0' lies beyond the end of the file");
+        }
+        auto model = std::make_unique<LoadedModel>();
+        model->engine = std::make_unique<FakeEngine>(script);
+        model->render_chat = [](const ChatInput& chat) -> base::Result<airframe::Rendered> {
+            airframe::Rendered rendered;
+            for (const auto& message : chat.messages) {
+                rendered.text += boost::json::serialize(message);
+                rendered.text += '\n';
+            }
+            for (const auto& tool : chat.tools) rendered.text += boost::json::serialize(tool);
+            return rendered;
+        };
+        return model;
+    };
+    return loader;
+}
+
+inline ModelEntry fake_entry(std::string id) {
+    ModelEntry entry;
+    entry.id = std::move(id);
+    entry.source = "built-in";
+    entry.bytes = 1000;
+    return entry;
+}
+
+}  // namespace shimmy

@@ -1,0 +1,96 @@
+// Generation: one request for text, from whatever dialect, as a stream of events.
+//
+//   auto generation = service.generate(std::move(request));
+//   generation->on_ready(wake);                                // then, and after each wake:
+//   while (auto event = generation->try_next()) { … }
+// Dropping the generation cancels it, wherever it is: waiting for its model, queued, or decoding.
+#pragma once
+
+#include <boost/json.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "airframe/engine/engine.h"
+#include "base/result.h"
+#include "shimmy/service/loaded_model.h"
+
+namespace shimmy {
+
+// What a request says about sampling; what it leaves out comes from the model.
+struct SamplingOverrides {
+    std::optional<float> temperature, top_p, min_p, repeat_penalty, frequency_penalty, presence_penalty;
+    std::optional<int32_t> top_k;
+    std::optional<uint64_t> seed;  // choice i of a request samples with seed + i
+    std::unordered_map<airframe::TokenId, float> logit_bias;
+};
+airframe::SamplingParams resolve(const SamplingOverrides& asked, const airframe::SamplingParams& defaults);
+
+// A conversation, a text, or token ids.
+using Prompt = std::variant<ChatInput, std::string, std::vector<airframe::TokenId>>;
+
+struct GenerateRequest {
+    std::string model;  // as the client wrote it
+    std::vector<Prompt> prompts;
+    uint32_t n = 1;  // choices per prompt; choice = prompt * n + i
+    SamplingOverrides sampling;
+    std::vector<std::string> stop;
+    int32_t max_tokens = -1;  // -1: up to the context; 0: none, only what `echo` gives
+    bool echo = false;        // each choice begins with its prompt's text
+    std::optional<int32_t> top_logprobs;  // absent: no logprobs; 0: of the chosen token only
+};
+
+// A token as text: bytes that may be a part of a character.
+struct TokenChoice {
+    std::string bytes;
+    float logprob;  // finite, <= 0
+};
+struct TokenInfo {
+    TokenChoice chosen;
+    std::vector<TokenChoice> top;
+};
+
+struct Totals {
+    airframe::Usage usage;       // each prompt counted once, completion tokens of all choices
+    airframe::Timings timings;   // of the slowest choice
+};
+
+// The model has taken the request: nothing but an internal fault can go wrong from here.
+struct Started {};
+struct TextDelta {
+    uint32_t choice;
+    std::string text;                 // valid UTF-8; may be empty
+    std::vector<TokenInfo> logprobs;  // one per token, when asked for
+};
+struct ChoiceEnd {
+    uint32_t choice;
+    airframe::FinishReason reason;  // kStop or kLength
+    std::string stop_sequence;      // the stop string that ended it, if one did
+    airframe::Usage usage;
+    airframe::Timings timings;
+};
+struct GenerationEnd {
+    Totals totals;
+};
+struct GenerationFault {
+    base::Error error;
+};
+// Exactly one GenerationEnd or GenerationFault is the last event; Started is the first unless the fault comes before.
+using GenerationEvent = std::variant<Started, TextDelta, ChoiceEnd, GenerationEnd, GenerationFault>;
+
+class Generation {
+  public:
+    virtual ~Generation() = default;
+    virtual std::optional<GenerationEvent> try_next() = 0;  // one thread at a time
+    // `wake` is called from any thread, quickly to return, whenever try_next may have more. To be set once, before the
+    // first try_next.
+    virtual void on_ready(std::function<void()> wake) = 0;
+};
+
+}  // namespace shimmy

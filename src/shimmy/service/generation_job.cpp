@@ -1,0 +1,223 @@
+#include "shimmy/service/generation_job.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace shimmy {
+
+using airframe::TokenId;
+using base::ErrorCode;
+using base::fail;
+
+airframe::SamplingParams resolve(const SamplingOverrides& asked, const airframe::SamplingParams& defaults) {
+    airframe::SamplingParams params = defaults;
+    params.temperature = asked.temperature.value_or(defaults.temperature);
+    params.top_k = asked.top_k.value_or(defaults.top_k);
+    params.top_p = asked.top_p.value_or(defaults.top_p);
+    params.min_p = asked.min_p.value_or(defaults.min_p);
+    params.repeat_penalty = asked.repeat_penalty.value_or(defaults.repeat_penalty);
+    params.frequency_penalty = asked.frequency_penalty.value_or(defaults.frequency_penalty);
+    params.presence_penalty = asked.presence_penalty.value_or(defaults.presence_penalty);
+    params.seed = asked.seed;
+    params.logit_bias = asked.logit_bias;
+    return params;
+}
+
+void GenerationJob::set_wait(std::shared_ptr<ModelWait> wait) {
+    std::lock_guard lock(mutex_);
+    wait_ = std::move(wait);
+}
+
+void GenerationJob::prepare(base::Result<ModelLease> model) {
+    if (!model) return settle(std::unexpected(std::move(model).error()));
+    model_ = *std::move(model);
+    settle(submit_all(*model_));
+}
+
+base::Result<void> GenerationJob::submit_all(const LoadedModel& model) {
+    const auto choices = static_cast<uint32_t>(request_.prompts.size()) * request_.n;
+    choices_open_ = choices;
+    streams_.resize(choices);
+    for (size_t p = 0; p < request_.prompts.size(); ++p) {
+        TRY(PreparedPrompt prompt, prepare_prompt(model, p));
+        if (request_.echo) echo_.push_back(std::move(prompt.text));
+        for (uint32_t i = 0; i < request_.n; ++i) {
+            const auto choice = static_cast<uint32_t>(p) * request_.n + i;
+            if (request_.max_tokens != 0) {
+                TRY(streams_[choice], submit(model, prompt.tokens, choice));
+            } else if (i == 0) {
+                totals_.usage.prompt_tokens += static_cast<int32_t>(prompt.tokens.size());
+            }
+        }
+    }
+    return {};
+}
+
+base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_prompt(const LoadedModel& model,
+                                                                          size_t index) const {
+    const airframe::Tokenizer& tokenizer = model.engine->tokenizer();
+    const Prompt& prompt = request_.prompts[index];
+    if (const auto* ids = std::get_if<std::vector<TokenId>>(&prompt)) {
+        const auto outside = [&](TokenId id) { return id < 0 || id >= tokenizer.vocab_size(); };
+        const bool readable = std::ranges::none_of(*ids, outside);  // else the engine says which one is wrong
+        return PreparedPrompt{*ids, request_.echo && readable ? tokenizer.decode(*ids) : std::string()};
+    }
+    PreparedPrompt prepared;
+    if (const auto* text = std::get_if<std::string>(&prompt)) {
+        prepared.tokens = tokenizer.encode(*text, {.parse_special = true});
+        if (request_.echo) prepared.text = *text;
+    } else {
+        if (!model.render_chat) {
+            return fail(ErrorCode::kUnsupported,
+                        "model '{}' has no chat template; send its prompt to /v1/completions instead", model.id);
+        }
+        TRY(airframe::Rendered rendered, model.render_chat(std::get<ChatInput>(prompt)));
+        prepared.tokens =
+            tokenizer.encode(rendered.text, {.parse_special = true, .untrusted = rendered.untrusted});
+    }
+    // The begin token as the model's metadata asks, unless the template has written it already.
+    const airframe::SpecialTokens& special = tokenizer.special();
+    if (special.add_bos && special.bos && (prepared.tokens.empty() || prepared.tokens.front() != *special.bos)) {
+        prepared.tokens.insert(prepared.tokens.begin(), *special.bos);
+    }
+    return prepared;
+}
+
+base::Result<std::unique_ptr<airframe::EventStream>> GenerationJob::submit(const LoadedModel& model,
+                                                                           const std::vector<TokenId>& tokens,
+                                                                           uint32_t choice) {
+    airframe::EngineRequest request;
+    request.prompt = tokens;
+    request.sampling = resolve(request_.sampling, model.sampling);
+    if (request.sampling.seed) *request.sampling.seed += choice;
+    request.max_tokens = request_.max_tokens;
+    request.stop = request_.stop;
+    request.top_logprobs = request_.top_logprobs;
+    TRY(auto stream, model.engine->submit(std::move(request)));
+    stream->on_ready([weak = weak_from_this()] {
+        if (const auto job = weak.lock()) job->wake();
+    });
+    return stream;
+}
+
+// Hands what prepare() made to the consumer; to nobody when the consumer has left.
+void GenerationJob::settle(base::Result<void> prepared) {
+    if (!prepared) {
+        streams_.clear();
+        pending_.push_back(GenerationFault{std::move(prepared).error()});
+    } else if (request_.max_tokens == 0) {
+        pending_.push_back(Started{});
+        for (uint32_t choice = 0; choice < streams_.size(); ++choice) {
+            if (request_.echo) pending_.push_back(TextDelta{choice, echo_[choice / request_.n], {}});
+            end_choice(choice, {.reason = airframe::FinishReason::kLength, .stop_sequence = {}});
+        }
+    }
+    {
+        std::lock_guard lock(mutex_);
+        wait_.reset();
+        if (!cancelled_) {
+            phase_.store(Phase::kRunning, std::memory_order_release);
+            if (wake_) wake_();
+            return;
+        }
+    }
+    streams_.clear();
+    model_.reset();
+}
+
+void GenerationJob::wake() {
+    std::lock_guard lock(mutex_);
+    if (wake_ && !cancelled_) wake_();
+}
+
+void GenerationJob::on_ready(std::function<void()> wake) {
+    std::lock_guard lock(mutex_);
+    wake_ = std::move(wake);
+}
+
+void GenerationJob::cancel() {
+    std::shared_ptr<ModelWait> wait;
+    std::function<void()> wake;
+    bool ours = false;
+    {
+        std::lock_guard lock(mutex_);
+        cancelled_ = true;
+        wait = std::move(wait_);
+        wake = std::move(wake_);
+        ours = phase_.load(std::memory_order_acquire) != Phase::kPreparing;
+    }
+    if (wait) wait->cancel();
+    if (!ours) return;  // prepare() sees cancelled_ and cleans up
+    streams_.clear();
+    model_.reset();
+}
+
+std::optional<GenerationEvent> GenerationJob::try_next() {
+    if (phase_.load(std::memory_order_acquire) == Phase::kPreparing) return std::nullopt;
+    for (size_t tried = 0; pending_.empty() && tried < streams_.size(); ++tried) {
+        const uint32_t choice = next_choice_;
+        next_choice_ = (next_choice_ + 1) % static_cast<uint32_t>(streams_.size());
+        if (!streams_[choice]) continue;
+        if (auto event = streams_[choice]->try_next()) accept(choice, std::move(*event));
+    }
+    if (pending_.empty()) return std::nullopt;
+    GenerationEvent event = std::move(pending_.front());
+    pending_.pop_front();
+    return event;
+}
+
+void GenerationJob::accept(uint32_t choice, airframe::GenEvent event) {
+    if (std::holds_alternative<airframe::Admitted>(event)) {
+        if (!std::exchange(started_, true)) pending_.push_back(Started{});
+        if (request_.echo) pending_.push_back(TextDelta{choice, echo_[choice / request_.n], {}});
+    } else if (auto* delta = std::get_if<airframe::Delta>(&event)) {
+        accept(choice, std::move(*delta));
+    } else if (auto* finished = std::get_if<airframe::Finished>(&event)) {
+        accept(choice, std::move(*finished));
+    } else {
+        fault(std::move(std::get<airframe::Failed>(event).error));
+    }
+}
+
+void GenerationJob::accept(uint32_t choice, airframe::Delta delta) {
+    const airframe::Tokenizer& tokenizer = model_->engine->tokenizer();
+    const auto named = [&](const airframe::TokenLogprob& token) {
+        return TokenChoice{tokenizer.token_bytes(token.id, true), token.logprob};
+    };
+    TextDelta out{choice, std::move(delta.text), {}};
+    out.logprobs.reserve(delta.logprobs.size());
+    for (const auto& logprobs : delta.logprobs) {
+        TokenInfo& info = out.logprobs.emplace_back(named(logprobs.chosen));
+        std::ranges::transform(logprobs.top, std::back_inserter(info.top), named);
+    }
+    if (!out.text.empty() || !out.logprobs.empty()) pending_.push_back(std::move(out));
+}
+
+void GenerationJob::accept(uint32_t choice, airframe::Finished finished) {
+    if (finished.reason == airframe::FinishReason::kCancelled) {
+        return fault({ErrorCode::kCancelled, "the request was cancelled", {}, {}});
+    }
+    streams_[choice].reset();
+    if (choice % request_.n == 0) {
+        totals_.usage.prompt_tokens += finished.usage.prompt_tokens;
+        totals_.usage.cached_tokens += finished.usage.cached_tokens;
+    }
+    totals_.usage.completion_tokens += finished.usage.completion_tokens;
+    totals_.timings.queue_s = std::max(totals_.timings.queue_s, finished.timings.queue_s);
+    totals_.timings.prefill_s = std::max(totals_.timings.prefill_s, finished.timings.prefill_s);
+    totals_.timings.decode_s = std::max(totals_.timings.decode_s, finished.timings.decode_s);
+    end_choice(choice, std::move(finished));
+}
+
+void GenerationJob::end_choice(uint32_t choice, airframe::Finished finished) {
+    pending_.push_back(ChoiceEnd{choice, finished.reason, std::move(finished.stop_sequence), finished.usage,
+                                 finished.timings});
+    if (--choices_open_ == 0) pending_.push_back(GenerationEnd{totals_});
+}
+
+void GenerationJob::fault(base::Error error) {
+    streams_.clear();
+    pending_.push_back(GenerationFault{std::move(error)});
+}
+
+}  // namespace shimmy

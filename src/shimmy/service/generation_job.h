@@ -1,0 +1,72 @@
+// GenerationJob: the inside of a Generation. It waits for its model, renders and tokenizes its prompts, submits one
+// engine request per choice, and turns the engine's events into ours.
+//
+// Threads: prepare() runs on a worker; try_next() and cancel() belong to the consumer; wake() comes from anywhere.
+// The streams are handed from the one to the other through `phase_`.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "shimmy/service/generation.h"
+#include "shimmy/service/registry.h"
+
+namespace shimmy {
+
+class GenerationJob : public std::enable_shared_from_this<GenerationJob> {
+  public:
+    explicit GenerationJob(GenerateRequest request) : request_(std::move(request)) {}
+
+    // The model is there (or will never be): does the work up to the engine's inbox. Called once.
+    void prepare(base::Result<ModelLease> model);
+    // Before prepare(): what to cancel when the consumer leaves.
+    void set_wait(std::shared_ptr<ModelWait> wait);
+
+    std::optional<GenerationEvent> try_next();
+    void on_ready(std::function<void()> wake);
+    void cancel();
+
+  private:
+    enum class Phase : uint8_t { kPreparing, kRunning, kOver };
+    struct PreparedPrompt {
+        std::vector<airframe::TokenId> tokens;
+        std::string text;  // only for echo
+    };
+
+    base::Result<void> submit_all(const LoadedModel& model);
+    base::Result<PreparedPrompt> prepare_prompt(const LoadedModel& model, size_t index) const;
+    base::Result<std::unique_ptr<airframe::EventStream>> submit(const LoadedModel& model,
+                                                                const std::vector<airframe::TokenId>& tokens,
+                                                                uint32_t choice);
+    void settle(base::Result<void> prepared);
+    void wake();
+
+    void accept(uint32_t choice, airframe::GenEvent event);
+    void accept(uint32_t choice, airframe::Delta delta);
+    void accept(uint32_t choice, airframe::Finished finished);
+    void end_choice(uint32_t choice, airframe::Finished finished);
+    void fault(base::Error error);
+
+    GenerateRequest request_;
+
+    std::mutex mutex_;  // wake_, wait_, cancelled_ and the change of phase
+    std::function<void()> wake_;
+    std::shared_ptr<ModelWait> wait_;
+    bool cancelled_ = false;
+
+    // Written by prepare(), then by the consumer.
+    std::atomic<Phase> phase_{Phase::kPreparing};
+    ModelLease model_;
+    std::vector<std::unique_ptr<airframe::EventStream>> streams_;  // by choice; null when over
+    std::deque<GenerationEvent> pending_;
+    std::vector<std::string> echo_;  // by prompt, until Started
+    Totals totals_;
+    uint32_t choices_open_ = 0;
+    uint32_t next_choice_ = 0;  // takes turns
+    bool started_ = false;
+};
+
+}  // namespace shimmy
