@@ -1,0 +1,61 @@
+#include "airframe/backend/cpu/isa.h"
+
+#include <array>
+#include <string>
+
+namespace airframe::cpu {
+
+extern const Kernels kScalarKernels;
+#if defined(__x86_64__)
+extern const Kernels kAvx2Kernels;
+extern const Kernels kAvx512Kernels;
+extern const Kernels kAvx512VnniKernels;
+#endif
+
+namespace {
+
+#if defined(__x86_64__)
+bool has_avx2() {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+bool has_avx512() {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+bool has_avx512vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
+#endif
+
+constexpr std::array kIsas = std::to_array<Isa>({
+#if defined(__x86_64__)
+    {"avx512vnni", "AVX-512 with VNNI", &kAvx512VnniKernels, has_avx512vnni},
+    {"avx512", "AVX-512", &kAvx512Kernels, has_avx512},
+    {"avx2", "AVX2", &kAvx2Kernels, has_avx2},
+#endif
+    {"scalar", "no vector instructions", &kScalarKernels, [] { return true; }},
+});
+
+std::string names_present() {
+    std::string names;
+    for (const Isa& isa : kIsas)
+        if (isa.present()) names += (names.empty() ? "" : ", ") + std::string(isa.name);
+    return names;
+}
+
+}  // namespace
+
+std::span<const Isa> all_isas() { return kIsas; }
+
+base::Result<const Isa*> choose_isa(std::string_view name) {
+    for (const Isa& isa : kIsas) {
+        if (name.empty() ? isa.present() : isa.name == name) {
+            if (isa.present()) return &isa;
+            return base::fail(base::ErrorCode::kUnsupported,
+                              "this processor has no {} (instruction set \"{}\"); it has: {}", isa.title,
+                              name, names_present());
+        }
+    }
+    return base::fail(base::ErrorCode::kInvalidArgument,
+                      "no instruction set is called \"{}\"; this processor has: {}", name, names_present());
+}
+
+}  // namespace airframe::cpu

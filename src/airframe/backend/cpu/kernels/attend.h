@@ -1,0 +1,179 @@
+// Attention of consecutive rows of one sequence with one key head: blocks of 32 positions are converted to
+// floats once and shared by all rows and by all query heads of the group; softmax runs along the blocks with
+// a moving peak. Blocks lie at fixed positions, so a row's sums are the same whatever rows it is computed
+// with.
+// Read by the translation unit of each instruction set, after its simd.h.
+#pragma once
+
+#include "airframe/backend/cpu/kernel_table.h"
+#include "airframe/backend/cpu/kernels/formats.h"
+#include "airframe/backend/cpu/kernels/gemm.h"
+#include "airframe/backend/cpu/kernels/math.h"
+
+namespace airframe::cpu {
+namespace {
+
+// Scratch of one call; a query is a row and a head.
+struct AttendScratch {
+    int64_t width_k, width_v;  // head sizes padded to vectors
+    float* queries;            // [queries, width_k], scaled
+    float* sums;               // [queries, width_v]
+    float* shares;             // [queries, kKvBlock]: scores, then e^(score - peak)
+    float* peaks;              // [queries]
+    float* totals;             // [queries]
+    float* keys;               // [width_k, kKvBlock]
+    float* values;             // [kKvBlock, width_v]
+};
+
+SIMD int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+static AttendScratch attend_layout(const AttendTask& task) {
+    const int64_t n = int64_t{task.n_rows} * task.group;
+    AttendScratch s;
+    s.width_k = round_up(task.head_dim_k, kLanes);
+    s.width_v = round_up(task.head_dim_v, 2 * kLanes);
+    s.queries = task.scratch;
+    s.sums = s.queries + n * s.width_k;
+    s.shares = s.sums + n * s.width_v;
+    s.peaks = s.shares + n * kKvBlock;
+    s.totals = s.peaks + n;
+    s.keys = s.totals + n;
+    s.values = s.keys + kKvBlock * s.width_k;
+    return s;
+}
+
+template <class Cache>
+SIMD Floats load_cached(const typename Cache::Element* p, int64_t i, int64_t n) {
+    if (i + kLanes <= n) return Cache::at(p + i);
+    typename Cache::Element rest[kLanes] = {};
+    std::memcpy(rest, p + i, static_cast<size_t>(n - i) * sizeof rest[0]);
+    return Cache::at(rest);
+}
+
+// Where the vectors of one block of positions lie; beyond the last one, the last one stands in.
+template <class Element>
+static void find_vectors(const AttendTask& task, const std::byte* cache, int64_t dim, int64_t first,
+                         int64_t last, const Element** out) {
+    for (int64_t i = 0; i < kKvBlock; ++i) {
+        const int64_t position = first + i < last ? first + i : last;
+        const int64_t page = task.pages[position / task.page_tokens];
+        const int64_t token =
+            (page * task.n_kv_heads + task.kv_head) * task.page_tokens + position % task.page_tokens;
+        out[i] = reinterpret_cast<const Element*>(cache) + token * dim;
+    }
+}
+
+template <class Cache>
+static void load_block(const AttendTask& task, const AttendScratch& s, int64_t first, int64_t last) {
+    const typename Cache::Element* vectors[kKvBlock];
+    find_vectors(task, task.keys, task.head_dim_k, first, last, vectors);
+    for (int64_t token = 0; token < kKvBlock; token += kLanes)
+        for (int64_t k = 0; k < task.head_dim_k; k += kLanes) {
+            Floats square[kLanes];
+            for (int i = 0; i < kLanes; ++i)
+                square[i] = load_cached<Cache>(vectors[token + i], k, task.head_dim_k);
+            transpose(square);
+            for (int i = 0; i < kLanes; ++i) store(s.keys + (k + i) * kKvBlock + token, square[i]);
+        }
+    find_vectors(task, task.values, task.head_dim_v, first, last, vectors);
+    for (int64_t token = 0; token < kKvBlock; ++token) {
+        int64_t k = 0;
+        for (; k < task.head_dim_v; k += kLanes)
+            store(s.values + token * s.width_v + k, load_cached<Cache>(vectors[token], k, task.head_dim_v));
+        for (; k < s.width_v; k += kLanes) store(s.values + token * s.width_v + k, splat(0));
+    }
+}
+
+// Scores of one query on one block to shares e^(score - peak), rescaling what was summed before.
+SIMD void soften(const AttendTask& task, const AttendScratch& s, int64_t query, int64_t first,
+                 int64_t position) {
+    float* shares = s.shares + query * kKvBlock;
+    const float lowest = task.window > 0 ? static_cast<float>(position - task.window + 1 - first) : 0;
+    const float highest = static_cast<float>(position - first);  // small whole numbers or beyond the block
+    const Floats hidden = splat(-1e30f);
+    Floats scores[kKvBlock / kLanes], peak = hidden;
+    for (int v = 0; v < kKvBlock / kLanes; ++v) {
+        Floats score = load(shares + v * kLanes);
+        if (task.softcap > 0)
+            score = splat(task.softcap) * hyperbolic_tangent(score * splat(1 / task.softcap));
+        const Floats at = iota() + splat(static_cast<float>(v * kLanes));
+        score = where_less(splat(highest), at, hidden, where_less(at, splat(lowest), hidden, score));
+        scores[v] = score;
+        peak = maximum(peak, score);
+    }
+    const float before = s.peaks[query], block_peak = max_lane(peak),
+                now = before > block_peak ? before : block_peak;
+    Floats total = splat(0);
+    for (int v = 0; v < kKvBlock / kLanes; ++v) {
+        const Floats share = exponential(scores[v] - splat(now));
+        store(shares + v * kLanes, share);
+        total = total + share;
+    }
+    s.peaks[query] = now;
+    if (now == before) {
+        s.totals[query] += sum(total);
+        return;
+    }
+    float factor[kLanes];
+    store(factor, exponential(splat(before - now)));
+    s.totals[query] = s.totals[query] * factor[0] + sum(total);
+    for (int64_t k = 0; k < s.width_v; k += kLanes)
+        store(s.sums + query * s.width_v + k, load(s.sums + query * s.width_v + k) * splat(factor[0]));
+}
+
+// The rows that see anything of the block [first, first + kKvBlock).
+struct RowRange {
+    int64_t begin, end;
+};
+SIMD RowRange rows_seeing(const AttendTask& task, int64_t first) {
+    int64_t begin = first - task.first_position, end = task.n_rows;
+    if (begin < 0) begin = 0;
+    if (task.window > 0) {
+        const int64_t past =
+            first + kKvBlock - 1 + task.window - task.first_position;  // the first row beyond
+        if (past < end) end = past;
+    }
+    return {begin, end};
+}
+
+template <class Cache>
+static void attend_cache(const AttendTask& task) {
+    const AttendScratch s = attend_layout(task);
+    const int64_t n = int64_t{task.n_rows} * task.group, last = task.first_position + task.n_rows - 1;
+    for (int64_t i = 0; i < n; ++i) {
+        const float* q = task.q + i / task.group * task.q_stride + i % task.group * task.head_dim_k;
+        for (int64_t k = 0; k < task.head_dim_k; ++k) s.queries[i * s.width_k + k] = q[k] * task.scale;
+        for (int64_t k = 0; k < s.width_v; k += kLanes) store(s.sums + i * s.width_v + k, splat(0));
+        s.peaks[i] = -1e30f;
+        s.totals[i] = 0;
+    }
+    int64_t first = 0;
+    if (task.window > 0 && task.first_position >= task.window)
+        first = (task.first_position - task.window + 1) / kKvBlock * kKvBlock;
+    for (; first <= last; first += kKvBlock) {
+        load_block<Cache>(task, s, first, last);
+        const RowRange rows = rows_seeing(task, first);
+        const int64_t begin = rows.begin * task.group, count = (rows.end - rows.begin) * task.group;
+        if (count <= 0) continue;
+        for (int64_t v = 0; v < kKvBlock; v += 2 * kLanes)
+            tile_rows<2>(s.queries + begin * s.width_k, s.width_k, count, s.keys + v, kKvBlock,
+                         task.head_dim_k, s.shares + begin * kKvBlock + v, kKvBlock, false);
+        for (int64_t i = begin; i < begin + count; ++i)
+            soften(task, s, i, first, task.first_position + i / task.group);
+        for (int64_t v = 0; v < s.width_v; v += 2 * kLanes)
+            tile_rows<2>(s.shares + begin * kKvBlock, kKvBlock, count, s.values + v, s.width_v, kKvBlock,
+                         s.sums + begin * s.width_v + v, s.width_v, true);
+    }
+    for (int64_t i = 0; i < n; ++i) {
+        float* out = task.out + i / task.group * task.out_stride + i % task.group * task.head_dim_v;
+        const float inverse = 1 / s.totals[i];
+        for (int64_t k = 0; k < task.head_dim_v; ++k) out[k] = s.sums[i * s.width_v + k] * inverse;
+    }
+}
+
+static void attend(const AttendTask& task) {
+    task.kv_f16 ? attend_cache<FloatsF16>(task) : attend_cache<FloatsF32>(task);
+}
+
+}  // namespace
+}  // namespace airframe::cpu

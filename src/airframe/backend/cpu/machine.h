@@ -1,0 +1,110 @@
+// What all ops share: the kernels of one instruction set, the threads, their scratch memory, and matrix
+// products as panels of weight rows times prepared activations. One thread (the engine's) starts regions.
+//
+// A region is pool.run(); its parts split rows by shape alone, and no result depends on the split.
+#pragma once
+
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "airframe/backend/backend.h"
+#include "airframe/backend/cpu/arena.h"
+#include "airframe/backend/cpu/isa.h"
+#include "base/thread_pool.h"
+
+namespace airframe::cpu {
+
+struct Range {
+    int64_t begin, end;
+};
+
+// Part `part` of `parts` of [0, n), in units that keep threads off each other's cache lines.
+inline Range share(int64_t n, int64_t unit, int part, int parts) {
+    const int64_t units = (n + unit - 1) / unit;
+    const int64_t begin = units * part / parts * unit, end = units * (part + 1) / parts * unit;
+    return {begin < n ? begin : n, end < n ? end : n};
+}
+
+// Activation rows made ready for the kernels, in memory of the machine's shared scratch: for a few rows in
+// 15-bit blocks, for many packed.
+struct Input {
+    int64_t n_rows = 0;
+    int64_t cols = 0;
+    ActivationRow* few = nullptr;  // [n_rows]
+    float* packed = nullptr;       // when few is null
+};
+
+// Where an Input comes from.
+struct InputSource {
+    const float* x;
+    const int32_t* index;  // rows of x; null: all in order
+    int64_t n_rows;
+    int64_t cols;
+    bool integers;  // some weight of a block format will meet it
+};
+
+class Machine {
+  public:
+    Machine(const Isa& isa, int threads)
+        : kernels(*isa.kernels), pool(threads), scratch_(static_cast<size_t>(threads)) {}
+
+    const Kernels& kernels;
+    base::ThreadPool pool;
+
+    // Forgets the scratch of the op before.
+    void begin_op();
+    Arena& shared() { return shared_; }
+    Arena& scratch(int part) { return scratch_[static_cast<size_t>(part)]; }
+
+    // Memory for an Input; then fill() in a region, every part of it.
+    Input plan(const InputSource& source);
+    void fill(const Input& input, const InputSource& source, int part, int parts);
+    Input prepare(const InputSource& source);
+
+    // y [input rows, kPanelRows] = rows [first, first + n) of W x + b. REQUIRES: n <= kPanelRows.
+    void panel(const Linear& linear, const Input& input, Range rows, Arena& scratch, float* y);
+
+    // Runs body on the whole region, or at once on this thread where work (in floats touched) is small.
+    template <class Body>
+    void run(int64_t work, Body&& body) {
+        if (work < kSmallWork)
+            body(0, 1);
+        else
+            pool.run(std::forward<Body>(body));
+    }
+
+  private:
+    static constexpr int64_t kSmallWork = 32768;  // about as long as waking the others
+
+    void panel_few(const Weight& w, const Input& input, Range rows, Arena& scratch, float* y);
+    void panel_many(const Weight& w, const Input& input, Range rows, Arena& scratch, float* y);
+
+    std::vector<Arena> scratch_;
+    Arena shared_;
+};
+
+// Whether weights of this type are multiplied as integers.
+inline bool takes_integers(const Kernels& kernels, const Linear& linear) {
+    return linear && kernels.matvec_takes_integers[static_cast<int>(linear.weight.type)];
+}
+
+// Calls body(which, rows) for the panels of this part of several matrices, laid end to end.
+template <class Body>
+void for_panels(std::span<const Linear> linears, int part, int parts, Body&& body) {
+    constexpr int64_t kUnit = 16;  // a cache line of results
+    int64_t total = 0;
+    for (const Linear& linear : linears) total += linear.weight.rows;
+    const Range mine = share(total, kUnit, part, parts);
+    int64_t first = 0;
+    for (size_t which = 0; which < linears.size(); ++which) {
+        const int64_t rows = linears[which].weight.rows;
+        int64_t begin = mine.begin > first ? mine.begin - first : 0;
+        const int64_t end = mine.end - first < rows ? mine.end - first : rows;
+        for (; begin < end; begin += kPanelRows)
+            body(which, Range{begin, end - begin < kPanelRows ? end : begin + kPanelRows});
+        first += rows;
+    }
+}
+
+}  // namespace airframe::cpu
