@@ -35,6 +35,8 @@ void add_everything(GgufWriter& writer) {
     writer.add("a.empty", std::string());
     writer.add_array("a.floats", std::span<const float>(std::vector{1.0f, -2.5f}));
     writer.add_array("a.ints", std::span<const int16_t>(std::vector<int16_t>{-1, 2, 3}));
+    const bool bools[] = {true, false};
+    writer.add_array("a.bools", std::span<const bool>(bools));
     writer.add_array("a.strings", std::span<const std::string>(std::vector<std::string>{"x", "", "three"}));
     writer.add_array("a.none", std::span<const std::string_view>());
 }
@@ -94,6 +96,7 @@ TEST_F(GgufWriterTest, EveryKindOfValueIsRead) {
     EXPECT_EQ(metadata.get_floats("a.floats"), (std::vector{1.0f, -2.5f}));
     EXPECT_EQ(metadata.get_floats("a.ints"), (std::vector{-1.0f, 2.0f, 3.0f}));
     EXPECT_EQ(metadata.get_ints("a.ints"), (std::vector<int64_t>{-1, 2, 3}));
+    EXPECT_EQ(metadata.get_ints("a.bools"), (std::vector<int64_t>{1, 0}));
     EXPECT_EQ(metadata.get_strings("a.strings"), (std::vector<std::string_view>{"x", "", "three"}));
     EXPECT_EQ(metadata.get_strings("a.none"), std::vector<std::string_view>());
     EXPECT_EQ(metadata.get_int("a.absent"), std::nullopt);

@@ -187,7 +187,10 @@ Result<std::optional<std::vector<float>>> Metadata::get_floats(std::string_view 
 Result<std::optional<std::vector<int64_t>>> Metadata::get_ints(std::string_view key) const {
     const MetaValue* value = find(key);
     if (value == nullptr) return std::nullopt;
-    auto numbers = load_array<int64_t>(*value, load_int);
+    const auto load_elem = [](MetaType type, const std::byte* bytes) {
+        return type == MetaType::kBool ? load<uint8_t>(bytes) != 0 : load_int(type, bytes);
+    };
+    auto numbers = load_array<int64_t>(*value, load_elem);
     if (!numbers) return wrong_kind(key, *value, "an array of integers (below 2^63)");
     return numbers;
 }

@@ -1,5 +1,4 @@
-// Typed, bounds-checked metadata of a GGUF file. Values borrow from the file's mapping; nothing is copied at
-// open.
+// Typed, bounds-checked metadata of a GGUF file. Values borrow from its mapping; nothing is copied at open.
 #pragma once
 
 #include <cstdint>
@@ -60,7 +59,7 @@ class Metadata {
     base::Result<std::optional<std::string_view>> get_string(std::string_view key) const;
     base::Result<std::optional<std::vector<std::string_view>>> get_strings(std::string_view key) const;
     base::Result<std::optional<std::vector<float>>> get_floats(std::string_view key) const;
-    base::Result<std::optional<std::vector<int64_t>>> get_ints(std::string_view key) const;
+    base::Result<std::optional<std::vector<int64_t>>> get_ints(std::string_view key) const;  // or of bools
 
   private:
     friend class GgufReader;

@@ -11,8 +11,7 @@ namespace {
 
 constexpr float kSmallest = 1e-15f;  // no half times a small integer comes near
 
-// Sums over one candidate's numbers, from which follow its best scale and how much of the error that takes
-// away.
+// Sums over one candidate's numbers: from them follow its best scale and how much error that takes away.
 struct Projection {
     float xq = 0;
     float qq = 0;
@@ -103,7 +102,7 @@ ScaleAndMin fit_scale_and_min(std::span<const float> x, std::span<const float> w
             sums.wxq += wq * x[i];
         }
         const ScaleAndMin line = sums.fit();
-        if (!(sums.gain(line) > best_gain)) continue;
+        if (line.scale < 0 || !(sums.gain(line) > best_gain)) continue;
         best = line;
         best_gain = sums.gain(line);
     }

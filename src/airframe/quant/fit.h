@@ -20,8 +20,7 @@ inline float nearest_level(float value, Levels levels) {
     return static_cast<float>(static_cast<int>(bounded - levels.low + 0.5f)) + levels.low;
 }
 
-// The element of the largest magnitude, with its sign; 0 when all are too small for any format to tell from
-// 0.
+// The element of the largest magnitude, with its sign; the first of equals.
 float peak_of(std::span<const float> x);
 
 // x ~ scale * q with q in `levels`, which reach one further below 0 than above. The scale may be negative.

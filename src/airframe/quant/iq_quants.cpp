@@ -1,5 +1,5 @@
-// Decoding of the IQ formats: 256 weights are 8 groups of 32, a group is four points of 8 weights (IQ3: eight
-// of 4).
+// Decoding of the IQ formats: 256 weights are 8 groups of 32, each four points of 8 weights (IQ3: eight of
+// 4).
 #include <bit>
 #include <cstring>
 

@@ -57,8 +57,7 @@ void decode(const BlockQ5_K& block, float* out) {
     }
 }
 
-// Two halves of 128 weights; in each, rows 0 and 1 are the low nibbles of 64 bytes, rows 2 and 3 the high
-// ones.
+// Two halves of 128 weights; in each, rows 0 and 1 are the low nibbles of 64 bytes, 2 and 3 the high ones.
 void decode(const BlockQ6_K& block, float* out) {
     const float d = f32_from_f16(block.d);
     for (int group = 0; group < 16; ++group) {
