@@ -56,6 +56,13 @@ class Layers(Tree):
         self.write("src/low/h.h", '#include "b.h"\n')
         self.assertEqual(len(self.faults()), 2)
 
+    def test_a_test_may_look_below(self):
+        self.write("src/low/inner/c.h", "\n")
+        self.write("src/low/all_test.cpp", '#include "low/inner/c.h"\n')
+        self.assertEqual(self.faults(), [])
+        self.write("src/base/up_test.cpp", '#include "low/b.h"\n')
+        self.assertEqual(len(self.faults()), 1)
+
     def test_cycle(self):
         self.write("src/low/x.h", '#include "low/y.h"\n')
         self.write("src/low/y.h", '#include "low/x.h"\n')

@@ -1,1 +1,3 @@
-int main() {}
+#include "shimmy/app/cli.h"
+
+int main(int argc, char** argv) { return shimmy::run_cli(argc, argv); }

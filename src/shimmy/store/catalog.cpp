@@ -70,8 +70,10 @@ std::optional<ModelEntry> Catalog::find(std::string_view name) const {
 
 base::Result<ModelEntry> Catalog::find_or_refresh(std::string_view name) {
     if (auto entry = find(name)) return *std::move(entry);
-    refresh();
-    if (auto entry = find(name)) return *std::move(entry);
+    if (may_refresh()) {
+        refresh();
+        if (auto entry = find(name)) return *std::move(entry);
+    }
     std::vector<std::string> ids;
     for (const ModelEntry& entry : *snapshot()) ids.push_back(entry.id);
     constexpr size_t kSuggestions = 3;
@@ -80,6 +82,15 @@ base::Result<ModelEntry> Catalog::find_or_refresh(std::string_view name) {
                       base::printable(name),
                       close.empty() ? "" : fmt::format(" (did you mean {}?)", fmt::join(close, ", ")),
                       ids.size());
+}
+
+bool Catalog::may_refresh() {
+    constexpr std::chrono::seconds kPause{1};
+    std::lock_guard lock(mutex_);
+    const auto now = base::Clock::now();
+    if (last_refresh_ && now - *last_refresh_ < kPause) return false;
+    last_refresh_ = now;
+    return true;
 }
 
 std::vector<ModelEntry> Catalog::entries() const { return *snapshot(); }

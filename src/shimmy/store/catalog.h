@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "airframe/gguf/gguf.h"
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace shimmy {
@@ -85,17 +86,16 @@ class Catalog {
 
   private:
     std::shared_ptr<const std::vector<ModelEntry>> snapshot() const;
+    bool may_refresh();  // unknown names, however many, make us look at the disk once a second at most
 
     Scan scan_;
     mutable std::mutex mutex_;
     std::shared_ptr<const std::vector<ModelEntry>> entries_;
     std::string default_id_;
+    std::optional<base::Clock::time_point> last_refresh_;  // by find_or_refresh
 };
 
 // "Llama-3.2-1B Instruct_Q4_K_M" -> "llama-3.2-1b-instruct-q4-k-m": the id for a file stem.
 std::string model_id_of(std::string_view stem);
-
-// 1'100'048'384 -> "1.1B", 262'144 -> "262K": how people write parameter counts.
-std::string format_count(uint64_t count);
 
 }  // namespace shimmy

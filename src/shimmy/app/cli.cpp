@@ -1,0 +1,122 @@
+#include "shimmy/app/cli.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "shimmy/app/terminal.h"
+#include "shimmy/app/version.h"
+#include "shimmy/app/welcome.h"
+#include "shimmy/store/closest_name.h"
+
+namespace shimmy {
+namespace {
+
+using AddCommand = void (*)(CommandLine);
+
+// In the order of the help.
+constexpr AddCommand kCommands[] = {add_serve,    add_generate, add_list,         add_discover,
+                                    add_probe,    add_bench,    add_inspect,      add_tokenize,
+                                    add_template, add_logits,   add_help_markdown};
+
+constexpr const char* kFooter =
+    "Exit codes: 0 done; 1 it could not be done, stderr says why; 2 the command line makes no sense, or "
+    "`probe` found\n"
+    "that the model does not load; 130 interrupted.\n\n"
+    "Examples:\n"
+    "  shimmy serve                                  an OpenAI-compatible server with the models found here\n"
+    "  shimmy list                                   which those are\n"
+    "  shimmy generate MODEL --prompt \"Why is the sky blue?\"\n"
+    "  shimmy COMMAND --help                         more about one command";
+
+void add_global_options(CLI::App& app, GlobalOptions& global) {
+    app.add_option("--model-dirs", global.model_dirs,
+                   "Further folders to look for models in, separated by ':' or ';'")
+        ->option_text("DIRS");
+    app.add_option("--threads", global.threads, "Threads that compute; 0: all that this process may use")
+        ->check(CLI::Range(0, 1024))
+        ->option_text("N");
+    app.add_option("--ctx", global.ctx_tokens,
+                   "Context in tokens; 0: the model's own, as far as memory allows")
+        ->check(CLI::Range(0, 1 << 24))
+        ->option_text("TOKENS");
+    app.add_option("--backend", global.backend,
+                   "What computes: auto, cpu, or reference (plain and slow, for checking)")
+        ->check(CLI::IsMember({"auto", "airframe", "cpu", "reference"}))
+        ->option_text("NAME");
+}
+
+std::string unknown_command_hint(const CLI::App& app, const std::string& word) {
+    std::vector<std::string> names;
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+        if (!command->get_group().empty()) names.push_back(command->get_name());
+    const auto close = closest_names(word, names, 1);
+    return close.empty() ? "" : " Did you mean `shimmy " + close.front() + "`?";
+}
+
+// Help and version go to stdout with code 0; everything else is a usage error.
+int tell_parse_error(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+    if (error.get_exit_code() == 0) {
+        app.exit(error);
+        return kExitOk;
+    }
+    std::string message = error.what();
+    std::string command;
+    for (const CLI::App* used : app.get_subcommands()) command = " " + used->get_name();
+    if (command.empty() && argc > 1 && argv[1][0] != '-')
+        message = fmt::format("there is no command \"{}\".{}", shortened(argv[1], 40),
+                              unknown_command_hint(app, argv[1]));
+    fmt::print(stderr, "shimmy: {}\n`shimmy{} --help` shows what there is.\n", message, command);
+    return kExitUsage;
+}
+
+int run_command(const Run& run) {
+    const auto code = run();
+    if (code) return *code;
+    fmt::print(stderr, "{} {}\n", styled(stderr, Style::kRed, "shimmy:"), code.error().message);
+    return kExitError;
+}
+
+}  // namespace
+
+void add_model_argument(CLI::App& command, std::string& model) {
+    command.add_option("MODEL", model,
+                       "An id that `shimmy list` shows, a path to a GGUF file, or shimmy-guide");
+    command.add_option("-m,--model,--name", model, "The same, as an option")->option_text("MODEL");
+}
+
+void build_cli(CLI::App& app, GlobalOptions& global, Run& run) {
+    app.name("shimmy");
+    app.description("Shimmy serves GGUF models behind an OpenAI-compatible API, on this machine alone.");
+    app.set_version_flag("-V,--version", fmt::format("shimmy {}", kVersion));
+    app.set_help_flag("-h,--help", "This text");
+    app.footer(kFooter);
+    app.get_formatter()->column_width(34);
+    app.require_subcommand(0, 1);
+    add_global_options(app, global);
+    for (const AddCommand add : kCommands) add({app, global, run});
+}
+
+int run_cli(int argc, char** argv) {
+    try {
+        CLI::App app;
+        GlobalOptions global;
+        Run run;
+        build_cli(app, global, run);
+        try {
+            app.parse(argc, argv);
+        } catch (const CLI::ParseError& error) {
+            return tell_parse_error(app, error, argc, argv);
+        }
+        if (run) return run_command(run);
+        return welcome(app, global);
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "shimmy: internal error: {}\n", error.what());
+        return kExitError;
+    }
+}
+
+}  // namespace shimmy

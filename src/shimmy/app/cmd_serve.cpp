@@ -1,0 +1,162 @@
+// shimmy serve: the server. Says where it listens and how to try it before any model is loaded; models load
+// on demand.
+
+#include <cstdio>
+#include <ranges>
+
+#include "base/log.h"
+#include "base/system.h"
+#include "shimmy/api/server.h"
+#include "shimmy/app/command.h"
+#include "shimmy/app/guide.h"
+#include "shimmy/app/model_loader.h"
+#include "shimmy/app/models.h"
+#include "shimmy/app/settings.h"
+#include "shimmy/app/terminal.h"
+#include "shimmy/app/version.h"
+
+namespace shimmy {
+namespace {
+
+struct ServeOptions {
+    std::string bind = "auto";
+    std::string model_path;
+    std::vector<std::string> allowed_hosts;
+};
+
+void warn(std::string_view message) {
+    fmt::print(stderr, "{} {}\n", styled(stderr, Style::kYellow, "shimmy: warning:"), message);
+}
+
+// A file that the user has named must be there; one that only the environment names is worth a warning.
+base::Result<void> check_named_files(const Discovery& found, const ServeOptions& options) {
+    for (const SearchedPlace& searched : found.places) {
+        const SearchPlace& place = searched.place;
+        if (place.kind != PlaceKind::kFile) continue;
+        std::string problem = searched.exists ? "" : "no such file";
+        for (const SkippedFile& skipped : found.skipped)
+            if (skipped.path == place.path && searched.exists) problem = "it " + skipped.reason;
+        if (problem.empty()) continue;
+        if (place.named_by == "--model-path" && !options.model_path.empty())
+            return base::fail(base::ErrorCode::kNotFound, "--model-path {}: {}", place.path.string(),
+                              problem);
+        warn(fmt::format("{}={}: {}", place.named_by, place.path.string(), problem));
+    }
+    return {};
+}
+
+// A model that this engine can run, as far as its header tells.
+bool is_runnable(const ModelEntry& entry) {
+    const auto file = open_model(entry);
+    return file && airframe::derive_spec(*file).has_value();
+}
+
+// For the requests that name no model, and for the banner: the one the user named, else the newest that can
+// chat and runs here, else the built-in one.
+std::string choose_default(const Discovery& found) {
+    constexpr size_t kOpenedMax = 8;  // start-up does not wait for a long list of strange files
+    if (!found.named_id.empty()) return found.named_id;
+    std::vector<const ModelEntry*> newest;
+    for (const ModelEntry& entry : found.models)
+        if (entry.embedded.empty()) newest.push_back(&entry);
+    std::ranges::sort(newest, std::greater<>{}, &ModelEntry::modified_unix_seconds);
+    for (const ModelEntry* entry : newest | std::views::take(kOpenedMax))
+        if (entry->facts().has_chat_template && is_runnable(*entry)) return entry->id;
+    if (guide_entry()) return std::string(kGuideId);
+    return newest.empty() ? "" : newest.front()->id;
+}
+
+// A line that works when pasted: a model without a chat template gets its prompt as it is.
+std::string curl_line(const std::string& url, const ModelEntry& model) {
+    if (!model.facts().has_chat_template)
+        return fmt::format(R"(curl {}/v1/completions -H 'Content-Type: application/json' )"
+                           R"(-d '{{"model":"{}","prompt":"Once upon a time","max_tokens":64}}')",
+                           url, model.id);
+    return fmt::format(R"(curl {}/v1/chat/completions -H 'Content-Type: application/json' )"
+                       R"(-d '{{"model":"{}","messages":[{{"role":"user","content":"What can you do?"}}]}}')",
+                       url, model.id);
+}
+
+std::string context_text(const ModelEntry& model, const GlobalOptions& global) {
+    const uint64_t own = model.facts().context_tokens;
+    const uint64_t tokens =
+        global.ctx_tokens == 0 ? own : std::min<uint64_t>(global.ctx_tokens, std::max<uint64_t>(own, 1));
+    return tokens == 0 ? "the model's own" : format_thousands(tokens) + " tokens at most";
+}
+
+void print_banner(const Server& server, const Catalog& catalog, const GlobalOptions& global) {
+    const auto bold = [](std::string_view text) { return styled(stdout, Style::kBold, text); };
+    const auto line = [](std::string_view label, std::string_view text) {
+        fmt::print("  {:<9} {}\n", label, text);
+    };
+    fmt::print("{} {} is ready on {}\n\n", bold("shimmy"), kVersion, bold(server.url()));
+    const auto model = catalog.find(catalog.default_id());
+    const size_t others = catalog.entries().size() - (model ? 1 : 0);
+    if (model) {
+        const std::string more = others == 0 ? "" : fmt::format(", and {} more (shimmy list)", others);
+        line("model", fmt::format("{} ({}){}", bold(model->id), describe(model->facts()), more));
+        line("context", context_text(*model, global));
+    } else {
+        line("model", "none found (shimmy discover shows where they are looked for)");
+    }
+    line("backend", fmt::format("{}, {} threads", global.backend == "reference" ? "reference" : "cpu",
+                                global.threads > 0 ? global.threads : base::usable_cpus()));
+    line("OpenAI", fmt::format("base URL {}/v1, any API key", server.url()));
+    if (model) fmt::print("\n{}\n", curl_line(server.url(), *model));
+    fmt::print("\nCtrl+C ends it.\n");
+    std::fflush(stdout);
+    if (!server.address().starts_with("127.") && server.address() != "::1")
+        warn("other machines can reach this server, and it asks for no key");
+}
+
+base::Result<int> run_serve(const ServeOptions& options, const GlobalOptions& given) {
+    GlobalOptions global = given;
+    for (const std::string& warning : apply_environment(global)) warn(warning);
+    TRY(std::string bind, bind_address(options.bind));
+    Discovery found = find_models(global, options.model_path);
+    TRY_VOID(check_named_files(found, options));
+    const std::string default_id = choose_default(found);
+
+    bool first = true;  // the start has looked already
+    Catalog catalog([&, model_path = options.model_path] {
+        return std::exchange(first, false) ? std::move(found.models) : find_models(global, model_path).models;
+    });
+    catalog.set_default(default_id);
+    Service service(catalog, make_model_loader(global), {});
+    TRY(const auto server, Server::start({.bind = std::move(bind),
+                                          .allowed_hosts = options.allowed_hosts,
+                                          .version = std::string(kVersion)},
+                                         service));
+    print_banner(*server, catalog, global);
+    server->wait();
+    return kExitOk;
+}
+
+}  // namespace
+
+void add_serve(CommandLine line) {
+    auto options = std::make_shared<ServeOptions>();
+    CLI::App* command = line.add(options, "serve", "Start the OpenAI-compatible server", run_serve);
+    command->add_option("--bind", options->bind, "HOST:PORT to listen on; port 0: any free one")
+        ->capture_default_str();
+    command->add_option("--model-path", options->model_path, "A GGUF file to serve, as the default model");
+    command
+        ->add_option("--allowed-hosts", options->allowed_hosts,
+                     "Further host names that clients may call this server by; '*': any")
+        ->delimiter(',');
+    command->footer(
+        "Serves every model found on this machine; the first request for a model loads it.\n\n"
+        "Without --bind: SHIMMY_BIND_ADDRESS, else SHIMMY_HOST and SHIMMY_PORT, else 127.0.0.1 and the first "
+        "free port\n"
+        "from 11435 on. Other variables: SHIMMY_BASE_GGUF (the default model's file), SHIMMY_MODEL_PATHS "
+        "(further\n"
+        "folders), SHIMMY_MAX_CTX (512 to 131072), SHIMMY_LOG_LEVEL (debug, info, warn, error, off).\n"
+        "SIGTERM or Ctrl+C lets running requests finish; a second one ends at once.\n\n"
+        "Examples:\n"
+        "  shimmy serve\n"
+        "  shimmy serve --model-path ~/models/llama-3.2-1b-instruct-q4_k_m.gguf\n"
+        "  shimmy serve --bind 0.0.0.0:8080 --ctx 8192\n"
+        "  SHIMMY_PORT=8080 shimmy serve");
+}
+
+}  // namespace shimmy

@@ -1,0 +1,28 @@
+// Loading a model onto a backend: what every command that computes begins with.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "airframe/model/model.h"
+#include "shimmy/app/command.h"
+#include "shimmy/store/catalog.h"
+
+namespace shimmy {
+
+struct LoadOptions {
+    uint32_t batch_rows_max = 512;
+    std::function<void(double)> on_progress;  // empty: a progress bar on stderr when it takes long
+};
+
+// Opens and loads onto the backend that the global options name.
+// Errors: those of opening, of make_backend and of Model::load.
+base::Result<std::unique_ptr<airframe::Model>> load_model(const ModelEntry& entry,
+                                                          const GlobalOptions& global,
+                                                          const LoadOptions& options = {});
+
+// The backend that "auto" and "airframe" stand for, and every other name as it is.
+std::string backend_name(const std::string& wanted);
+
+}  // namespace shimmy

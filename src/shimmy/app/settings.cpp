@@ -1,0 +1,81 @@
+#include "shimmy/app/settings.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+#include "base/log.h"
+#include "base/system.h"
+
+namespace shimmy {
+namespace {
+
+constexpr uint32_t kCtxTokensMin = 512, kCtxTokensMax = 131'072;
+constexpr std::string_view kDefaultHost = "127.0.0.1", kDefaultPort = "11435";
+constexpr std::array<std::string_view, 4> kBackends{"auto", "airframe", "cpu", "reference"};
+
+template <class T>
+std::optional<T> parse_number(std::string_view text) {
+    T value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+std::string in_brackets(std::string host) {  // an IPv6 address before a port
+    const bool bare_v6 = host.find(':') != std::string::npos && !host.starts_with('[');
+    return bare_v6 ? "[" + host + "]" : host;
+}
+
+void apply_context(GlobalOptions& global, std::vector<std::string>& warnings) {
+    const auto text = base::env("SHIMMY_MAX_CTX");
+    if (!text || global.ctx_tokens != 0) return;
+    const auto tokens = parse_number<uint32_t>(*text);
+    if (tokens && *tokens >= kCtxTokensMin && *tokens <= kCtxTokensMax)
+        global.ctx_tokens = *tokens;
+    else
+        warnings.push_back(
+            fmt::format("SHIMMY_MAX_CTX={} is not a number from {} to {}; the model's own context is used",
+                        base::printable(*text, 40), kCtxTokensMin, kCtxTokensMax));
+}
+
+void apply_backend(GlobalOptions& global, std::vector<std::string>& warnings) {
+    const auto name = base::env("SHIMMY_ENGINE_BACKEND");
+    if (!name || global.backend != "auto") return;
+    if (std::ranges::find(kBackends, *name) != kBackends.end())
+        global.backend = *name;
+    else if (*name == "llama")
+        warnings.emplace_back(
+            "SHIMMY_ENGINE_BACKEND=llama: there is no llama.cpp in Shimmy; its own engine is used");
+    else
+        warnings.push_back(fmt::format("SHIMMY_ENGINE_BACKEND={} is not one of {}; auto is used",
+                                       base::printable(*name, 40), fmt::join(kBackends, ", ")));
+}
+
+}  // namespace
+
+base::Result<std::string> bind_address(const std::string& option) {
+    if (!option.empty() && option != "auto") return option;
+    if (auto address = base::env("SHIMMY_BIND_ADDRESS")) return *std::move(address);
+    const auto host = base::env("SHIMMY_HOST");
+    const auto port = base::env("SHIMMY_PORT");
+    if (!host && !port) return std::string{};
+    if (port && !parse_number<uint16_t>(*port))
+        return base::fail(base::ErrorCode::kInvalidArgument, "SHIMMY_PORT={} is not a port (0 to 65535)",
+                          base::printable(*port, 40));
+    return in_brackets(host.value_or(std::string(kDefaultHost))) + ":" +
+           port.value_or(std::string(kDefaultPort));
+}
+
+std::vector<std::string> apply_environment(GlobalOptions& global) {
+    std::vector<std::string> warnings;
+    apply_context(global, warnings);
+    apply_backend(global, warnings);
+    return warnings;
+}
+
+}  // namespace shimmy

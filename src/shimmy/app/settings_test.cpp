@@ -1,0 +1,84 @@
+#include "shimmy/app/settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+namespace shimmy {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class Settings : public testing::Test {
+  protected:
+    void SetUp() override { TearDown(); }
+    void TearDown() override {
+        for (const char* name :
+             {"SHIMMY_BIND_ADDRESS", "SHIMMY_HOST", "SHIMMY_PORT", "SHIMMY_MAX_CTX", "SHIMMY_ENGINE_BACKEND"})
+            ::unsetenv(name);
+    }
+    static void set(const char* name, const char* value) { ::setenv(name, value, 1); }
+};
+
+TEST_F(Settings, BindPrecedence) {
+    EXPECT_EQ(bind_address("auto").value(), "");
+    EXPECT_EQ(bind_address("").value(), "");
+    set("SHIMMY_PORT", "8080");
+    EXPECT_EQ(bind_address("auto").value(), "127.0.0.1:8080");
+    set("SHIMMY_HOST", "0.0.0.0");
+    EXPECT_EQ(bind_address("auto").value(), "0.0.0.0:8080");
+    set("SHIMMY_BIND_ADDRESS", "10.0.0.1:99");
+    EXPECT_EQ(bind_address("auto").value(), "10.0.0.1:99");
+    EXPECT_EQ(bind_address("127.0.0.1:1").value(), "127.0.0.1:1");
+}
+
+TEST_F(Settings, HostAlone) {
+    set("SHIMMY_HOST", "::1");
+    EXPECT_EQ(bind_address("").value(), "[::1]:11435");
+}
+
+TEST_F(Settings, BadPort) {
+    for (const char* port : {"http", "65536", "-1", "80x"}) {
+        set("SHIMMY_PORT", port);
+        const auto address = bind_address("");
+        ASSERT_FALSE(address) << port;
+        EXPECT_THAT(address.error().message, HasSubstr(port));
+    }
+}
+
+TEST_F(Settings, Context) {
+    GlobalOptions global;
+    set("SHIMMY_MAX_CTX", "4096");
+    EXPECT_THAT(apply_environment(global), IsEmpty());
+    EXPECT_EQ(global.ctx_tokens, 4096u);
+    set("SHIMMY_MAX_CTX", "8192");
+    EXPECT_THAT(apply_environment(global), IsEmpty());
+    EXPECT_EQ(global.ctx_tokens, 4096u) << "--ctx wins";
+    for (const char* bad : {"511", "131073", "many", "-1"}) {
+        GlobalOptions fresh;
+        set("SHIMMY_MAX_CTX", bad);
+        EXPECT_THAT(apply_environment(fresh), ElementsAre(HasSubstr(bad)));
+        EXPECT_EQ(fresh.ctx_tokens, 0u);
+    }
+}
+
+TEST_F(Settings, Backend) {
+    for (const char* good : {"airframe", "auto", "cpu"}) {
+        GlobalOptions global;
+        set("SHIMMY_ENGINE_BACKEND", good);
+        EXPECT_THAT(apply_environment(global), IsEmpty());
+        EXPECT_EQ(global.backend, good);
+    }
+    for (const char* odd : {"llama", "abacus"}) {
+        GlobalOptions global;
+        set("SHIMMY_ENGINE_BACKEND", odd);
+        EXPECT_THAT(apply_environment(global), ElementsAre(HasSubstr(odd)));
+        EXPECT_EQ(global.backend, "auto");
+    }
+}
+
+}  // namespace
+}  // namespace shimmy
