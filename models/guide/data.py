@@ -1,0 +1,541 @@
+"""From the files in text/ to conversations: reads topics, expands templates, varies the way people type.
+
+A sample is (segments, ...) of one conversation: [(text, weight)], where text between special tokens is encoded in one go.
+Everything is drawn from a random.Random that the caller seeds.
+
+usage: data.py             checks the texts (unknown macros, one question under two topics) and prints examples"""
+import json
+import pathlib
+import random
+import re
+
+HERE = pathlib.Path(__file__).resolve().parent
+TEXT = HERE / "text"
+SHIMMY_FILES = ["about", "start", "commands", "models", "api", "errors"]
+SMALL_FILES = ["smalltalk"]
+OFF_FILES = ["offtopic"]
+
+
+def normal(question):
+    """The form in which two questions count as the same one."""
+    return " ".join(re.sub(r"[^\w ]", " ", question.lower()).split()) or question.strip()
+
+
+# ---- templates: text with {a|b|c}, $MACRO, $list, ${list} and %slot% -------------------------------------------------
+
+class Grammar:
+    def __init__(self):
+        self.lists = {}
+        for name in ("macros", "words"):
+            for line in (TEXT / f"{name}.txt").read_text().splitlines():
+                if line and not line.startswith("#"):
+                    key, alternatives = line.split(" = ", 1)
+                    self.lists[key.strip()] = alternatives
+        self.words = {k for k in self.lists if k.islower()} - {"name"}
+        self.parsed = {}
+        for k, v in self.lists.items():
+            self.lists[k] = self._alternatives(v)
+        self.lists["letters"] = None
+
+    def _alternatives(self, text):
+        depth, parts, start = 0, [], 0
+        for i, c in enumerate(text):
+            depth += (c == "{") - (c == "}")
+            if c == "|" and depth == 0:
+                parts.append(text[start:i])
+                start = i + 1
+        parts.append(text[start:])
+        return [self.parse(p) for p in parts]
+
+    def parse(self, text):
+        if text in self.parsed:
+            return self.parsed[text]
+        nodes, i, plain = [], 0, ""
+        while i < len(text):
+            c = text[i]
+            if c == "$":
+                m = re.match(r"\$\{([a-z]+)\}|\$([A-Z]+|[a-z]+)", text[i:])
+                if m:
+                    nodes += [plain, ("list", m.group(1) or m.group(2))]
+                    plain, i = "", i + m.end()
+                    continue
+            if c == "{":
+                depth, j = 1, i + 1
+                while j < len(text) and depth:
+                    depth += (text[j] == "{") - (text[j] == "}")
+                    j += 1
+                inside = text[i + 1:j - 1]
+                parts = self._alternatives(inside)
+                if depth == 0 and len(parts) > 1:
+                    nodes += [plain, ("any", parts)]
+                    plain, i = "", j
+                    continue
+            plain += c
+            i += 1
+        nodes.append(plain)
+        nodes = [x for x in nodes if x != ""]
+        for x in nodes:
+            if x[0] == "list" and isinstance(x, tuple) and x[1] not in self.lists:
+                raise ValueError(f"unknown macro ${x[1]} in {text!r}")
+        self.parsed[text] = nodes
+        return nodes
+
+    def expand(self, nodes, rng, strange=0.0):
+        out = []
+        for x in nodes:
+            if isinstance(x, str):
+                out.append(x)
+            elif x[0] == "any":
+                out.append(self.expand(rng.choice(x[1]), rng, strange))
+            elif strange and x[1] in self.words and rng.random() < strange:
+                out.append(pseudo_word(rng))
+            else:
+                out.append(self.expand(rng.choice(self.lists[x[1]]), rng, strange))
+        return "".join(out)
+
+
+ONSETS = "b c d f g h j k l m n p r s t v w z br ch cl cr dr fl fr gl gr pl pr qu sc sh sk sl sp st str sw th tr wh".split()
+VOWELS = "a e i o u a e i o u ai ea ee oo ou io ia y".split()
+CODAS = "n r s t l m d k p x ng nt st ck sh th ns rd ll ss".split() + [""] * 14
+
+
+def pseudo_word(rng, low=1, high=4):
+    word = "".join(rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS) for _ in range(rng.randint(low, high - 1)))
+    return word + rng.choice(["", "", "", "s", "ing", "ed", "tion", "er", "ism", "ology", "ic", "al", "ly", "ity"])
+
+
+# ---- slots: values that an answer repeats, or material that no list can hold -------------------------------------------
+
+ONES = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+        "eighteen nineteen twenty").split()
+SIGNS = {"+": ["plus", "+", "plus", "and"], "-": ["minus", "-", "minus", "less"],
+         "x": ["times", "*", "x", "multiplied by", "times"], "/": ["divided by", "/", "over"]}
+
+
+def sum_slots(rng):
+    sign = rng.choice("+++-xx/" if rng.random() < 0.9 else "+-")
+    if sign in "+-":
+        top = rng.choice([10, 10, 20])
+        a, b = rng.randint(0, top), rng.randint(0, top)
+        if sign == "-" and b > a and (b > 12 or rng.random() < 0.6):
+            a, b = b, a
+        c = a + b if sign == "+" else a - b
+    elif sign == "x":
+        a, b = rng.randint(0, 12), rng.randint(0, 12)
+        c = a * b
+    else:
+        b, c = rng.randint(1, 10), rng.randint(1, 10)
+        a = b * c
+    spoken = rng.choice(SIGNS[sign])
+    if spoken == "and" and rng.random() < 0.5:
+        spoken = "+"
+    asked = {"a": str(a), "b": str(b), "op": spoken, "sym": rng.choice(["x", "*", "*", "×"]) if sign == "x" else sign}
+    if rng.random() < 0.2 and max(a, b) <= 20:
+        asked["a"], asked["b"] = ONES[a], ONES[b]
+        if asked["op"] in "+-*x/":
+            asked["op"] = SIGNS[sign][0]
+        asked["sym"] = " " + SIGNS[sign][0] + " "
+    return asked, {"a": str(a), "b": str(b), "c": str(c), "sym": sign}
+
+
+def random_name(rng, grammar):
+    if rng.random() < 0.65:
+        name = grammar.expand(rng.choice(grammar.lists["name"]), rng)
+    else:
+        name = "".join(rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS) for _ in range(rng.randint(1, 3))).capitalize()
+    return rng.choices([name, name.lower(), name.upper()], [70, 26, 4])[0]
+
+
+def gibberish(rng):
+    kind = rng.random()
+    if kind < 0.35:
+        return "".join(rng.choice("asdfghjklqwertyuiopzxcvbnm") for _ in range(rng.randint(3, 12)))
+    if kind < 0.55:
+        row = rng.choice(["asdfghjkl", "qwertyuiop", "zxcvbnm", "asdf", "jkl;"])
+        return "".join(rng.choice(row) for _ in range(rng.randint(3, 14)))
+    if kind < 0.7:
+        return rng.choice("abcdefghijklmnopqrstuvwxyz?!.#%0") * rng.randint(3, 15)
+    if kind < 0.8:
+        return "".join(chr(rng.randint(33, 126)) for _ in range(rng.randint(4, 20)))
+    if kind < 0.9:
+        return "".join(rng.choice("bcdfghjklmnpqrstvwxz") for _ in range(rng.randint(3, 10)))
+    return "".join(rng.choice("0123456789abcdef") for _ in range(rng.randint(8, 32)))
+
+
+CODE_LINES = """def %w(%w):|    return %w + 1|for %w in range(10):|    print(%w)|import %w|int main() {|  int %w = %n;|}|
+  return 0;|const %w = require("%w");|console.log(%w);|if (%w == %n) {|  %w(%w, %n);|SELECT * FROM %w WHERE %w = %n;|class %w:|
+    self.%w = %w|while True:|#include <%w.h>|{"%w": %n, "%w": "%w"}|<div class="%w">%w</div>|let %w = %n;|fn %w() -> i32 {|
+%w: %n|[%w]|%w = %w.%w(%n)|Traceback (most recent call last):|  File "%w.py", line %n, in <module>|TypeError: %w is not %w|
+error: expected ';' before %w|public static void main(String[] args) {|x = [i for i in %w]|try:|except %w as e:|npm ERR! code %w"""
+
+
+def code_text(rng, grammar):
+    lines = [s.strip("\n") for s in CODE_LINES.split("|")]
+    def fill(m):
+        if m.group() == "%n":
+            return str(rng.randint(0, 999))
+        return rng.choice(["foo", "bar", "x", "y", "data", "user", "items", "value", "result", "name", "list", pseudo_word(rng)])
+    return "\n".join(re.sub("%[wn]", fill, rng.choice(lines)) for _ in range(rng.randint(2, 14)))
+
+
+LONG_FRAMES = """the $adj $noun of $country {was|is|became} {$adj|a $noun|the $adj $noun}|$person {$verb|said that the $noun is $adj}|
+in $city{,|} {people|the ${animal}s|a $job} {$verb|want to $verb|could not $verb} the $thing|we {need|have|want} {a $thing|$food|more $topic|the $noun}|
+the $job {said|told us|wrote} that {the $noun is $adj|$food is $adj|we should $verb}|it {is|was} a $adj $noun|
+$topic {and|or} $topic {are|were} $adj|on monday {the $noun|my $noun|the $thing} will $verb|dear $job, i {write to|want to} $verb {the|a} $noun|
+a $adj $animal {went|came} to the $noun and {$verb|saw a $adj $thing}|the {price|number|size} of the $thing {rose|fell} by %n percent|
+there {is|was|are} {no|a|some} $noun in the $noun|$person was born in $city in %n|i think that $topic is $adj because {${animal}s|people} $verb|
+our company makes ${thing}s for the $job|the meeting begins at %n and the $job brings $food|first $verb the $food, then $verb it for %n minutes"""
+
+
+def long_text(rng, grammar):
+    frames = [grammar.parse(s.strip("\n")) for s in re.split(r"\|(?=\n|$)|\|(?![^{]*\})", LONG_FRAMES) if s.strip()]
+    sentences = []
+    for _ in range(rng.choice([2, 3, 3, 4, 4, 5, 6, 8, 10, 14, 20, 26])):
+        s = grammar.expand(rng.choice(frames), rng, strange=0.06).replace("%n", str(rng.randint(2, 2000)))
+        sentences.append(s[0].upper() + s[1:] + rng.choice([".", ".", ".", ".", "!", "?", ";"]))
+    glue = rng.choice([" ", " ", " ", "\n", "\n- "])
+    return glue.join(sentences)
+
+
+def off_numbers(rng, text):
+    """%big% op %big%: at least one of the numbers is beyond the sums that the guide knows."""
+    while "%big%" in text:
+        n = rng.choice([rng.randint(21, 99), rng.randint(100, 999), rng.randint(1000, 999999), rng.randint(21, 200)])
+        text = text.replace("%big%", str(n), 1)
+        if rng.random() < 0.25:
+            text = text.replace("%big%", str(rng.randint(2, 99)), 1)
+    return text
+
+
+UNITS = "km|miles|kg|pounds|litres|feet|metres|cm|inches|grams|hours|minutes|days|celsius|fahrenheit|degrees".split("|")
+PORTS = [80, 443, 1234, 3000, 3001, 4000, 4321, 5000, 5001, 6000, 6543, 7000, 7777, 8000, 8001, 8008, 8081, 8088, 8090, 8181,
+         8443, 8765, 8888, 9000, 9001, 9090, 9999, 10000, 11434, 11436, 12345, 18080, 20000, 50000, 65000]
+
+
+# ---- the ways in which people type -------------------------------------------------------------------------------------
+
+ASKING = set("how what which where who why when can could do does is are will should may has have would did was were whats "
+             "what's who's where's how's am must shall any got whose".split())
+PROPER = {"shimmy": "Shimmy", "gguf": "GGUF", "api": "API", "openai": "OpenAI", "python": "Python", "json": "JSON", "gpu": "GPU",
+          "cpu": "CPU", "llm": "LLM", "llms": "LLMs", "ai": "AI", "http": "HTTP", "url": "URL", "linux": "Linux",
+          "windows": "Windows", "debian": "Debian", "ollama": "Ollama", "cuda": "CUDA", "nvidia": "NVIDIA", "docker": "Docker",
+          "langchain": "LangChain", "javascript": "JavaScript", "typescript": "TypeScript", "node": "Node", "chatgpt": "ChatGPT",
+          "english": "English", "german": "German", "french": "French", "spanish": "Spanish", "i": "I", "i'm": "I'm", "i'd": "I'd",
+          "i've": "I've", "i'll": "I'll", "ram": "RAM", "vulkan": "Vulkan", "airframe": "Airframe", "mit": "MIT", "sdk": "SDK",
+          "q4_k_m": "Q4_K_M", "q8_0": "Q8_0", "llama": "Llama", "mistral": "Mistral", "france": "France", "germany": "Germany",
+          "italy": "Italy", "paris": "Paris", "london": "London", "berlin": "Berlin", "cursor": "Cursor", "rust": "Rust",
+          "qwen": "Qwen", "gemma": "Gemma", "sse": "SSE", "https": "HTTPS", "tls": "TLS", "curl": "curl", "lan": "LAN"}
+SHORT = [("what is", "whats"), ("you are", "youre"), ("you", "u"), ("are", "r"), ("please", "pls"), ("please", "plz"),
+         ("don't", "dont"), ("can't", "cant"), ("i'm", "im"), ("what's", "whats"), ("doesn't", "doesnt"), ("how do i", "how do I"),
+         ("how do i", "how i"), ("do not", "don't"), ("cannot", "can't"), ("because", "cuz"), ("and", "&"), ("your", "ur"),
+         ("for", "4"), ("to", "2"), ("thanks", "thx"), ("is not", "isnt"), ("want to", "wanna"), ("going to", "gonna"),
+         ("example", "ex"), ("command", "cmd"), ("with", "w/"), ("the", "da"), ("what", "wat"), ("without", "w/o"),
+         ("model", "modell"), ("does", "dose"), ("quantisation", "quantization"), ("parameter", "param"), ("install", "instal")]
+OPENERS = ["hi, ", "hello, ", "hey, ", "hi! ", "hello! ", "hi ", "hello ", "hey ", "good morning, ", "please ", "excuse me, ", "ok, ",
+           "ok ", "so ", "so, ", "well, ", "um, ", "hmm, ", "quick question: ", "question: ", "i have a question: ", "one question: ",
+           "hey shimmy, ", "shimmy, ", "dear guide, ", "sorry, ", "another question: ", "now ", "and ", "but ", "also, ",
+           "tell me, ", "just curious, ", "i was wondering, ", "hi there, ", "good evening, ", "thanks. ", "thanks! ", "ok thanks, ",
+           "great, ", "cool, ", "hello shimmy, ", "hi guide, ", "i'm new here. ", "newbie question: ", "yo ", "by the way, ",
+           "alright, ", "next question: ", "actually, ", "oh, ", "sir, ", "hello, i have a question. ", "not sure if you know, but "]
+CLOSERS = [" please", " pls", ", please", " thanks", ", thanks", " thank you", ", thank you", " exactly", " for me", " now",
+           " again", " then", " actually", " anyway", " here", " today", " if possible", " quickly", ". thanks!", "? thanks",
+           "? thank you!", " by the way", " btw", " in short", " briefly", " or what", " bro", " man", " shimmy", " guide", " plz"]
+PLACE = [" in shimmy", " with shimmy", " on shimmy", " for shimmy", " on my machine", " on linux", " on debian", " on my server",
+         " with this server", " in airframe", " locally", " with this tool", " with this program"]
+NEAR = dict(zip("qwertyuiopasdfghjklzxcvbnm", "wa es ed rf tg yh uj ik ol p s ad sf dg fh gj hk jl k x zc xv cb vn bm n".replace(" ", " ").split()))
+
+
+def typo(word, rng):
+    i = rng.randrange(len(word) - 1)
+    kind = rng.randrange(5)
+    if kind == 0:
+        return word[:i] + word[i + 1] + word[i] + word[i + 2:]
+    if kind == 1:
+        return word[:i + 1] + word[i + 2:]
+    if kind == 2:
+        return word[:i] + word[i] + word[i:]
+    if kind == 3 and word[i].lower() in NEAR:
+        return word[:i] + rng.choice(NEAR[word[i].lower()]) + word[i + 1:]
+    return word[:i] + rng.choice("abcdefghijklmnopqrstuvwxyz") + word[i + 1:]
+
+
+def vary(text, rng, kind):
+    """One way of typing this question. Words with digits, slots (marked \\x01) and signs stay as they are."""
+    if kind == "raw":
+        return text
+    first = normal(text).split(" ")[0]
+    asks, words = first in ASKING, len(text.split())
+    if rng.random() < 0.12:
+        a, b = rng.choice(SHORT)
+        text = re.sub(r"\b" + re.escape(a) + r"(?![\w'])", b, text)
+    if rng.random() < 0.08:
+        text = text.replace("'", rng.choice(["", "’"]))
+    if rng.random() < 0.07 and words > 3:
+        text = re.sub(r"\b(a|the|an|to|do|does|is|of) ", "", text, count=rng.randint(1, 2))
+    if kind == "shimmy" and rng.random() < 0.07 and words > 2 and "shimmy" not in text:
+        text = text + rng.choice(PLACE)
+    if rng.random() < 0.14 and (words > 2 or kind == "shimmy"):
+        text = rng.choice(OPENERS) + text
+    if rng.random() < 0.11 and words > 1:
+        text = text + rng.choice(CLOSERS)
+    if rng.random() < 0.22:
+        parts = text.split(" ")
+        able = [i for i, w in enumerate(parts) if len(w) > (3 if len(parts) > 2 else 5) and w.isalpha()]
+        for i in rng.sample(able, min(len(able), rng.choice([1, 1, 1, 2]))):
+            parts[i] = typo(parts[i], rng)
+        text = " ".join(parts)
+    style = rng.random()
+    if style < 0.42:
+        parts = [PROPER.get(w, w) for w in text.split(" ")]
+        text = " ".join(parts)
+        text = text[:1].upper() + text[1:]
+    elif style < 0.50:
+        text = text.upper()
+    elif style < 0.54:
+        text = text.title()
+    elif style < 0.62:
+        text = text[:1].upper() + text[1:]
+    if text and text[-1] not in ".!?:;)" and "\n" not in text:
+        if asks:
+            text += rng.choices(["?", "", "??", " ?", ".", "?!", "!", "???"], [58, 31, 3, 3, 2, 1, 1, 1])[0]
+        else:
+            text += rng.choices(["", ".", "?", "!", "..", "?!"], [55, 19, 14, 10, 1, 1])[0]
+    return text
+
+
+# ---- topics and conversations ------------------------------------------------------------------------------------------
+
+class Topic:
+    def __init__(self, name, weight, kind):
+        self.name, self.weight, self.kind = name, weight, kind
+        self.lines, self.answers = [], []
+
+
+class Texts:
+    def __init__(self):
+        self.grammar = Grammar()
+        self.topics, self.follow = {}, {}
+        for kind, files in (("shimmy", SHIMMY_FILES), ("small", SMALL_FILES), ("off", OFF_FILES), ("raw", ["tasks"])):
+            for name in files:
+                self._read(TEXT / f"{name}.txt", kind)
+        self._read_followups()
+        self.systems = [s.replace("~", "\n") for s in self._plain("systems")]
+        self.prose = [self.grammar.parse(s) for s in self._plain("prose")]
+        self.held_out = {normal(item["ask"][-1]) for item in held_out()}  # earlier turns only set the scene
+        self.names = list(self.topics)
+        self.weights = [self.topics[n].weight for n in self.names]
+
+    def _plain(self, name):
+        return [s for s in (TEXT / f"{name}.txt").read_text().splitlines() if s and not s.startswith("#")]
+
+    def _read(self, path, kind):
+        topic, answer = None, []
+
+        def close():
+            if answer:
+                topic.answers.append("\n".join(answer))
+                answer.clear()
+        for number, line in enumerate(path.read_text().splitlines() + [""], 1):
+            if line.startswith("@ "):
+                close()
+                parts = line[2:].split()
+                weight = float(parts[1][1:]) if len(parts) > 1 else 1.0
+                if parts[0] in self.topics:
+                    raise ValueError(f"{path.name}:{number}: topic {parts[0]} twice")
+                topic = self.topics[parts[0]] = Topic(parts[0], weight, kind)
+            elif line.startswith("- "):
+                topic.lines.append(self.grammar.parse(line[2:].strip()))
+            elif line.startswith("> ") or line == ">":
+                answer.append(line[2:])
+            elif not line:
+                if topic:
+                    close()
+            elif not line.startswith("#"):
+                raise ValueError(f"{path.name}:{number}: {line!r}")
+
+    def _read_followups(self):
+        after, lines = [], []
+        for line in self._plain("followups"):
+            if line.startswith("@ "):
+                after = line[2:].split()
+            elif line.startswith("- "):
+                lines.append(self.grammar.parse(line[2:]))
+            elif line.startswith("=> "):
+                for name in [*after, line[3:].strip()]:
+                    if name not in self.topics:
+                        raise ValueError(f"followups.txt: unknown topic {name}")
+                for name in after:
+                    self.follow.setdefault(name, []).append((lines, line[3:].strip()))
+                lines = []
+
+    def fill(self, text, rng):
+        """Slots -> (text with slots shielded by \\x01..\\x01, values for the answer)."""
+        shown, values = {}, {}
+        if "%a%" in text:
+            shown, values = sum_slots(rng)
+        if "%port%" in text:
+            shown["port"] = str(rng.choice(PORTS) if rng.random() < 0.3 else rng.randint(1024, 65535) if rng.random() < 0.5
+                                else rng.randint(1, 65) * 1000 + rng.choice([0, 0, 1, 80, 90, 500, rng.randint(0, 999)]))
+        if "%threads%" in text:
+            shown["threads"] = str(rng.choice([1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64]) if rng.random() < 0.8 else rng.randint(1, 128))
+        if "%ctx%" in text:
+            shown["ctx"] = str(rng.choice([512, 1024, 2048, 3000, 4096, 8000, 8192, 10000, 12000, 16000, 16384, 20000, 32768, 65536, 100000,
+                                           131072, rng.randint(5, 999) * 100]))
+        if "%name%" in text:
+            shown["name"] = random_name(rng, self.grammar)
+        values = {**shown, **values}
+        text = off_numbers(rng, text)
+        while "%unit%" in text:
+            text = text.replace("%unit%", rng.choice(UNITS), 1)
+        while "%gibberish%" in text:
+            text = text.replace("%gibberish%", gibberish(rng), 1)
+        text = text.replace("%longtext%", "\x02") if "%longtext%" in text else text
+        for k, v in shown.items():
+            text = text.replace(f"%{k}%", "\x01" + k + "\x01")
+        return text, shown, values
+
+    def question(self, topic, rng, lines=None):
+        """One typed question of this topic, and the slot values for its answer."""
+        for _ in range(20):
+            text = self.grammar.expand(rng.choice(lines or topic.lines), rng, strange=0.12 if topic.kind == "off" else 0.0)
+            text = " ".join(text.split(" ")).strip()
+            text = re.sub(r"  +", " ", text)
+            bulk = "%longtext%" in text or "%code%" in text or "%chat%" in text
+            text, shown, values = self.fill(text, rng)
+            kind = "raw" if bulk or topic.kind == "raw" or topic.name in ("off-gibberish", "emoji", "empty") and rng.random() < 0.7 else topic.kind
+            parts = text.split("\x01")
+            text = vary("\x01".join(p if i % 2 == 0 else str(i // 2) for i, p in enumerate(parts)), rng, kind)
+            names = [p for i, p in enumerate(parts) if i % 2]
+            text = re.sub("\x01(\\d+)\x01", lambda m: shown[names[int(m.group(1))]], text)
+            text = text.replace("~", "\n") if bulk or topic.kind == "raw" else text
+            if bulk:
+                text = text.replace("\x02", long_text(rng, self.grammar)).replace("%code%", code_text(rng, self.grammar))
+                text = text.replace("%chat%", self._chat(rng)) if "%chat%" in text else text
+            if text and normal(text) not in self.held_out:
+                return text, values
+        return "hello", {}
+
+    def _chat(self, rng):
+        out = []
+        for _ in range(rng.randint(1, 2)):
+            t = self.topics[rng.choice(["hello", "load-model", "what-is-shimmy", "off-general", "off-code", "joke", "python", "address"])]
+            q, values = self.question(t, rng)
+            out.append(f"USER: {q}\nASSISTANT: {self.answer(t, values, rng)}")
+        return "\n".join(out)
+
+    def answer(self, topic, values, rng):
+        text = rng.choice(topic.answers)
+        for k, v in values.items():
+            text = text.replace(f"%{k}%", v)
+        return text
+
+    def pick(self, rng):
+        return self.topics[rng.choices(self.names, self.weights)[0]]
+
+    def conversation(self, rng):
+        """[(role, text, topic)]"""
+        turns = []
+        chance = rng.random()
+        if chance < 0.42:
+            turns.append(("system", rng.choice(self.systems), None))
+        elif chance < 0.46:
+            turns.append(("system", " ".join(rng.sample(self.systems, rng.randint(2, 6))), None))
+        elif chance < 0.48:
+            turns.append(("system", long_text(rng, self.grammar)[:800], None))
+        count = rng.choices([1, 2, 3, 4, 6, 9, 14], [56, 20, 10, 6, 4, 2.5, 1.5])[0]
+        previous = None
+        for _ in range(count):
+            lines = None
+            if previous and previous.name in self.follow and rng.random() < 0.5:
+                lines, name = rng.choice(self.follow[previous.name])
+                topic = self.topics[name]
+            elif previous and rng.random() < 0.15:
+                topic = self.topics[rng.choice(["thanks", "ok", "bye", "thanks", "yes", "not-understood", "wrong-answer", "praise"])]
+            else:
+                topic = self.pick(rng)
+            q, values = self.question(topic, rng, lines)
+            turns.append(("user", q, topic))
+            turns.append(("assistant", self.answer(topic, values, rng), topic))
+            previous = topic
+        return turns
+
+    def sample(self, rng):
+        """[(encode, weight)] with special tokens as ints: one training document."""
+        if rng.random() < 0.03:
+            text = self.grammar.expand(rng.choice(self.prose), rng, strange=0.1).replace("~", "\n")
+            return [(text, 1.0), (END, 1.0)]
+        if rng.random() < 0.015:
+            topic = self.pick(rng)
+            q, values = self.question(topic, rng)
+            return [(q + "\n", 0.1), (self.answer(topic, values, rng), 1.0), (END, 1.0)]
+        out = []
+        for role, text, _ in self.conversation(rng):
+            out.append((START, 0.0))
+            if role == "assistant":
+                out += [("assistant\n", 0.0), (text, 1.0), (END, 1.0), ("\n", 0.0)]
+            else:
+                out += [(f"{role}\n{text}", 0.1), (END, 0.1), ("\n", 0.0)]
+        return out
+
+
+START, END = -1, -2
+
+
+def encode_sample(segments, tokenizer, rng, limit=1024):
+    """-> ids, weights (of predicting that id). 'assistant\\n' and the answer are encoded apart: the borders agree because
+    no answer begins with white space. Cut at limit."""
+    ids, weights = [], []
+    drop = 0.1 if rng.random() < 0.12 else 0.0
+    for text, weight in segments:
+        if text == START or text == END:
+            part = [tokenizer.im_start if text == START else tokenizer.im_end]
+        else:
+            part = tokenizer.encode(text, rng, drop if weight < 1.0 else 0.0)
+        ids += part
+        weights += [weight] * len(part)
+    return ids[:limit], weights[:limit]
+
+
+def held_out():
+    return [json.loads(s) for s in (TEXT / "heldout.jsonl").read_text().splitlines() if s.strip()]
+
+
+def sensible(item, answers):
+    """item['want']: one list a turn; each entry 'a|b' asks for one of its alternatives. Case does not matter."""
+    for want, answer in zip(item["want"], answers):
+        low = answer.lower()
+        for entry in want:
+            if not any(x.lower() in low for x in entry.split("|")):
+                return False
+    return True
+
+
+def check():
+    texts, rng = Texts(), random.Random(7)
+    seen, clashes = {}, {}
+    for name, topic in texts.topics.items():
+        if not topic.answers or not topic.lines:
+            raise ValueError(f"topic {name} has no answers or no questions")
+        if topic.kind == "raw":
+            continue
+        for _ in range(3000):
+            text = texts.grammar.expand(rng.choice(topic.lines), rng)
+            if "%" in text:
+                continue
+            key = normal(text)
+            other = seen.setdefault(key, name)
+            if other != name and not (other.startswith("off") and name.startswith("off")):
+                clashes.setdefault(tuple(sorted((other, name))), set()).add(key)
+    for pair, keys in sorted(clashes.items()):
+        print("clash", pair, sorted(keys)[:6])
+    lines = sum(len(t.lines) for t in texts.topics.values())
+    print(len(texts.topics), "topics,", lines, "question templates,", sum(len(t.answers) for t in texts.topics.values()), "answers,",
+          len(held_out()), "held-out conversations;", len(seen), "different questions seen")
+    for _ in range(12):
+        print("---")
+        for role, text, topic in texts.conversation(rng):
+            print(f"{role}: {text}")
+
+
+if __name__ == "__main__":
+    check()
