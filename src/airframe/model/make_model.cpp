@@ -1,5 +1,6 @@
 #include "airframe/model/make_model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <numbers>
@@ -77,7 +78,9 @@ void add_vocabulary(GgufWriter& writer, uint32_t vocab) {
 // Encoded random rows, drawn once per format and row length; tensors are cut from them.
 class RowPools {
   public:
-    explicit RowPools(uint64_t seed) : rng_(seed) {}
+    // `elems_max`: of the largest tensor; a pool need not be larger than that.
+    RowPools(uint64_t seed, int64_t elems_max)
+        : rng_(seed), pool_elems_(std::min<int64_t>(elems_max, 1 << 20)) {}
 
     struct Pool {
         std::vector<std::byte> bytes;
@@ -93,8 +96,7 @@ class RowPools {
 
   private:
     void fill(Pool& pool, QuantType type, int64_t cols, float deviation) {
-        constexpr int64_t kPoolElems = 1 << 20;
-        pool.rows = std::max<int64_t>(1, kPoolElems / cols);
+        pool.rows = std::max<int64_t>(1, pool_elems_ / cols);
         const int64_t bytes = row_bytes(type, cols);
         pool.bytes.resize(static_cast<size_t>(pool.rows * bytes));
         std::vector<float> row(static_cast<size_t>(cols));
@@ -110,6 +112,7 @@ class RowPools {
     }
 
     base::Rng rng_;
+    const int64_t pool_elems_;
     std::map<std::tuple<QuantType, int64_t, float>, Pool> pools_;
 };
 
@@ -121,11 +124,16 @@ float deviation_of(const ModelShape& shape, const ShapeTensor& tensor) {
     return tensor.name == "output.weight" ? 3 * by_row : by_row;
 }
 
+int64_t elements_of(const ShapeTensor& tensor) {
+    int64_t elems = 1;
+    for (const int64_t dim : tensor.dims) elems *= dim;
+    return elems;
+}
+
 Result<void> write_matrix(GgufWriter& writer, RowPools& pools, const ModelShape& shape,
                           const ShapeTensor& tensor, QuantType type) {
     const int64_t cols = tensor.dims[0];
-    int64_t rows = 1;
-    for (size_t i = 1; i < tensor.dims.size(); ++i) rows *= tensor.dims[i];
+    int64_t rows = elements_of(tensor) / cols;
     const RowPools::Pool& pool = pools.get(type, cols, deviation_of(shape, tensor));
     const auto bytes = static_cast<size_t>(row_bytes(type, cols));
     auto first = static_cast<int64_t>(pools.rng().next_below(static_cast<uint64_t>(pool.rows)));
@@ -166,7 +174,9 @@ Result<void> make_model(const ModelShape& shape, const QuantMix& mix, const std:
     add_vocabulary(writer, shape.vocab);
     const std::vector<ShapeTensor> tensors = tensors_of(shape);
     std::vector<QuantType> types;
+    int64_t elems_max = 0;
     for (const ShapeTensor& tensor : tensors) {
+        elems_max = std::max(elems_max, elements_of(tensor));
         const MixTensor described{.name = tensor.name,
                                   .cols = tensor.dims[0],
                                   .n_dims = static_cast<uint32_t>(tensor.dims.size()),
@@ -176,7 +186,7 @@ Result<void> make_model(const ModelShape& shape, const QuantMix& mix, const std:
         writer.add_tensor(tensor.name, types.back(), tensor.dims);
     }
     TRY_VOID(writer.open(path));
-    RowPools pools(options.seed);
+    RowPools pools(options.seed, elems_max);
     for (size_t i = 0; i < tensors.size(); ++i) {
         if (tensors[i].fill == TensorFill::kMatrix) {
             TRY_VOID(write_matrix(writer, pools, shape, tensors[i], types[i]));

@@ -48,19 +48,29 @@ std::vector<float> logits_of(const std::filesystem::path& path, std::string_view
     return {};
 }
 
-class MakeModelTest : public ::testing::TestWithParam<const QuantMix*> {
+// One shape of each structure: split and fused matrices, tied heads, experts, windows, biases, learned
+// positions.
+constexpr const char* kStructures[] = {"tinyllama-1.1b", "llama-3.2-1b", "mixtral-tiny",  "phi-2",
+                                       "phi-3.5-mini",   "gemma-2-2b",   "starcoder2-3b", "gpt2",
+                                       "qwen2-7b",       "qwen3-0.6b"};
+constexpr const char* kMixes[] = {"F32",  "F16",    "BF16",   "Q4_0",   "Q4_1",   "Q5_0",
+                                  "Q5_1", "Q8_0",   "Q2_K",   "Q3_K_M", "Q4_K_M", "Q5_K_M",
+                                  "Q6_K", "IQ4_NL", "IQ4_XS", "TQ1_0",  "TQ2_0",  "MXFP4"};
+
+class MakeModelTest : public ::testing::TestWithParam<const char*> {
   protected:
     std::filesystem::path path_ =
-        std::filesystem::path(::testing::TempDir()) / fmt::format("make_model_{}.gguf", GetParam()->name);
+        std::filesystem::path(::testing::TempDir()) / fmt::format("make_model_{}.gguf", GetParam());
     void TearDown() override { std::filesystem::remove(path_); }
 };
 
 TEST_P(MakeModelTest, EveryShapeAgreesWithTheReference) {
     // Half of what engines with 8-bit activations show on four-bit files (8e-4 nats).
     constexpr double kKlMax = 4e-4;
-    for (const ModelShape& shape : all_shapes()) {
-        SCOPED_TRACE(shape.name);
-        const auto made = make_model(small(shape), *GetParam(), path_, {});
+    for (const char* name : kStructures) {
+        SCOPED_TRACE(name);
+        const ModelShape& shape = **find_shape(name);
+        const auto made = make_model(small(shape), **find_mix(GetParam()), path_, {});
         ASSERT_TRUE(made) << made.error().message;
         const auto want = logits_of(path_, "reference", KvType::kF32),
                    got = logits_of(path_, "cpu", KvType::kF16);
@@ -70,12 +80,8 @@ TEST_P(MakeModelTest, EveryShapeAgreesWithTheReference) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Mixes, MakeModelTest, ::testing::ValuesIn([] {
-                             std::vector<const QuantMix*> mixes;
-                             for (const QuantMix& mix : all_mixes()) mixes.push_back(&mix);
-                             return mixes;
-                         }()),
-                         [](const auto& info) { return std::string(info.param->name); });
+INSTANTIATE_TEST_SUITE_P(Mixes, MakeModelTest, ::testing::ValuesIn(kMixes),
+                         [](const auto& info) { return std::string(info.param); });
 
 TEST(Quantize, CoarserFormatsLoseMoreAndVectorsStay) {
     const auto dir = std::filesystem::path(::testing::TempDir()) / "quantize_test";
