@@ -6,7 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "airframe/text/bpe.h"
+#include "airframe/text/bpe_merger.h"
+#include "airframe/text/merge_table.h"
 #include "airframe/text/pretokenizer.h"
 #include "airframe/text/text_runs.h"
 #include "airframe/text/vocab.h"

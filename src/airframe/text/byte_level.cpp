@@ -33,18 +33,28 @@ constexpr Alphabet kAlphabet = make_alphabet();
 
 }  // namespace
 
+char* write_byte_level(std::string_view piece, char* out) {
+    for (size_t at = 0; at < piece.size(); ++at) {
+        const auto first = static_cast<unsigned char>(piece[at]);
+        // Every stand-in is one byte, or two of the form 110xxxxx 10xxxxxx.
+        uint32_t character = first;
+        if (first >= 0x80) {
+            const auto second = ++at < piece.size() ? static_cast<unsigned char>(piece[at]) : 0u;
+            const bool two_bytes = (first & 0xE0) == 0xC0 && (second & 0xC0) == 0x80;
+            character = two_bytes ? ((first & 0x1Fu) << 6) | (second & 0x3Fu) : UINT32_MAX;
+        }
+        if (character >= kAlphabet.byte_of.size() || kAlphabet.byte_of[character] < 0) return nullptr;
+        *out++ = static_cast<char>(kAlphabet.byte_of[character]);
+    }
+    return out;
+}
+
 bool append_byte_level(std::string_view piece, std::string& out) {
     const size_t size_before = out.size();
-    for (size_t at = 0; at < piece.size();) {
-        const auto first = static_cast<unsigned char>(piece[at]);
-        const char32_t character = first < 0x80 ? piece[at++] : base::next_code_point(piece, at);
-        if (character >= kAlphabet.byte_of.size() || kAlphabet.byte_of[character] < 0) {
-            out.resize(size_before);
-            return false;
-        }
-        out += static_cast<char>(kAlphabet.byte_of[character]);
-    }
-    return true;
+    out.resize(size_before + piece.size());
+    const char* end = write_byte_level(piece, out.data() + size_before);
+    out.resize(end == nullptr ? size_before : static_cast<size_t>(end - out.data()));
+    return end != nullptr;
 }
 
 std::string to_byte_level(std::string_view bytes) {

@@ -8,8 +8,11 @@
 
 namespace airframe {
 
-// Appends the bytes that `piece` stands for. Returns false, with `out` unchanged, when a character of the
-// piece is not in the alphabet: such pieces are literal text.
+// Writes the bytes that `piece` stands for and returns their end; nullptr when a character of the piece is
+// not in the alphabet: such pieces are literal text. REQUIRES: room for piece.size() bytes.
+char* write_byte_level(std::string_view piece, char* out);
+
+// The same, appended to `out`; false, with `out` unchanged, for literal text.
 bool append_byte_level(std::string_view piece, std::string& out);
 
 // The stand-in spelling of `bytes`.

@@ -116,14 +116,23 @@ bool is_reserved(TokenKind kind) { return is_literal(kind) || kind == TokenKind:
 
 }  // namespace
 
-void append_with_spaces(std::string_view piece, std::string& out) {
-    for (size_t at = 0; at < piece.size();) {
-        const size_t sign = std::min(piece.find(kSpaceSign, at), piece.size());
-        out += piece.substr(at, sign - at);
-        if (sign == piece.size()) return;
-        out += ' ';
-        at = sign + kSpaceSign.size();
+char* write_with_spaces(std::string_view piece, char* out) {
+    for (size_t at = 0; at < piece.size(); ++at) {
+        if (piece[at] == kSpaceSign[0] && piece.substr(at, kSpaceSign.size()) == kSpaceSign) {
+            *out++ = ' ';
+            at += kSpaceSign.size() - 1;
+        } else {
+            *out++ = piece[at];
+        }
     }
+    return out;
+}
+
+void append_with_spaces(std::string_view piece, std::string& out) {
+    const size_t size_before = out.size();
+    out.resize(size_before + piece.size());
+    const char* end = write_with_spaces(piece, out.data() + size_before);
+    out.resize(static_cast<size_t>(end - out.data()));
 }
 
 Result<std::unique_ptr<const Vocab>> Vocab::load(const Metadata& metadata, TokenizerKind kind,
@@ -175,8 +184,10 @@ Result<void> Vocab::read_pieces(TokenizerKind kind, std::span<const std::string_
 void Vocab::build_lookups(TokenizerKind kind) {
     by_text_.build(texts_, kinds_.size());
     reserved_.build(pieces_, static_cast<size_t>(std::ranges::count_if(kinds_, is_reserved)));
+    constexpr TokenId kAhead = 16;  // so far ahead the table's memory is asked for
     size_t duplicates = 0;
     for (TokenId id = 0; id < size(); ++id) {
+        if (id + kAhead < size()) by_text_.prefetch(PieceKey(texts_[id + kAhead]));
         if (texts_[id].empty()) continue;
         if (is_reserved(kinds_[id]))
             reserved_.add(id);

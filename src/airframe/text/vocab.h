@@ -31,7 +31,13 @@ enum class TokenizerKind {
     kUnigram,
 };
 
-// Appends `piece` with every U+2581, SentencePiece's visible space, as a space.
+// Tokens that stand for text and are produced by merging.
+inline bool is_ordinary(TokenKind kind) { return kind == TokenKind::kNormal || kind == TokenKind::kUserDefined; }
+
+// Writes `piece` with every U+2581, SentencePiece's visible space, as a space, and returns the end.
+// REQUIRES: room for piece.size() bytes.
+char* write_with_spaces(std::string_view piece, char* out);
+// The same, appended to `out`.
 void append_with_spaces(std::string_view piece, std::string& out);
 
 class Vocab {
@@ -56,6 +62,7 @@ class Vocab {
     // The ordinary token (normal, unused or user-defined; never control, unknown or byte) that stands for
     // exactly these bytes, or -1.
     TokenId find_text(std::string_view text) const { return by_text_.find(text); }
+    const PieceMap& by_text() const { return by_text_; }
     size_t longest_text_bytes() const { return by_text_.longest_bytes(); }
     // The token for one byte, or -1.
     TokenId byte_token(unsigned char byte) const { return byte_tokens_[byte]; }

@@ -27,11 +27,11 @@ bool is_ideograph(char32_t c) {
 }
 
 bool is_space(char32_t c, utf8proc_category_t category) {
-    return (c >= '\t' && c <= '\r') || c == 0x85 || category == UTF8PROC_CATEGORY_ZS ||
+    return c == '\t' || c == '\n' || c == '\r' || category == UTF8PROC_CATEGORY_ZS ||
            category == UTF8PROC_CATEGORY_ZL || category == UTF8PROC_CATEGORY_ZP;
 }
 
-// Control characters, and all else that is no text; tab and line ends are spaces before they come here.
+// Control characters (all but those three) and what is no text are left out, joining what stood around them.
 bool is_removed(char32_t c, utf8proc_category_t category) {
     return c == 0xFFFD || category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF ||
            category == UTF8PROC_CATEGORY_CN || category == UTF8PROC_CATEGORY_CO ||

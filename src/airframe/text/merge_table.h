@@ -1,5 +1,5 @@
-// Byte-pair merging by rank, whatever the symbols are: the core of ByteBpe and PieceBpe.
-// Method: Sennrich, Haddow, Birch (2016). A MergeTable is built once, then read by any thread.
+// MergeTable: which pairs of tokens merge, in which order, into which token. Built once, then read by any
+// thread.
 #pragma once
 
 #include <bit>
@@ -54,28 +54,11 @@ class MergeTable {
         }
     }
     void reserve(size_t merges);
+    void prefetch(const Rule& rule) const;
     void add(const Rule& rule);
 
     std::vector<uint64_t> slots_;  // upper half: of the hash; lower half: rank
     std::vector<Rule> rules_;      // by rank
-};
-
-// Merges the symbols of one piece in place until nothing more merges. Negative symbols never merge.
-// O(n log n); scratch memory is kept between calls. One thread.
-class BpeMerger {
-  public:
-    explicit BpeMerger(const MergeTable& table) : table_(table) {}
-    void merge(std::vector<TokenId>& symbols);
-
-  private:
-    void merge_short(std::vector<TokenId>& symbols);
-    void merge_long(std::vector<TokenId>& symbols);
-    void push_pair(const std::vector<TokenId>& symbols, uint32_t at);
-
-    const MergeTable& table_;
-    std::vector<uint32_t> ranks_;        // merge_short: of each neighbouring pair
-    std::vector<uint32_t> next_, prev_;  // merge_long: a linked list over the symbols
-    std::vector<uint64_t> heap_;         // merge_long: (rank, place), the least on top
 };
 
 }  // namespace airframe

@@ -1,85 +1,15 @@
-#include "airframe/text/bpe.h"
+#include "airframe/text/bpe_merger.h"
 
 #include <algorithm>
 #include <functional>
 
-#include "airframe/text/byte_level.h"
-#include "base/log.h"
-
 namespace airframe {
 namespace {
 
-using base::Result;
-
-constexpr std::string_view kMergesKey = "tokenizer.ggml.merges";
 constexpr size_t kShortSymbols = 40;  // up to here a scan beats a heap
 constexpr TokenId kGone = INT32_MIN;  // a symbol that was merged into its left neighbour
 
-// A merge as it stands in the file, "left right", as the texts of its parts, one after the other.
-struct MergeText {
-    std::string both;
-    size_t left_bytes = 0;
-
-    // False when the line is no merge.
-    bool read(std::string_view line, TokenizerKind kind) {
-        const size_t space = line.find(' ', 1);
-        if (space == std::string_view::npos || space + 1 == line.size()) return false;
-        both.clear();
-        if (!append(line.substr(0, space), kind)) return false;
-        left_bytes = both.size();
-        return append(line.substr(space + 1), kind);
-    }
-    std::string_view left() const { return std::string_view(both).substr(0, left_bytes); }
-    std::string_view right() const { return std::string_view(both).substr(left_bytes); }
-
-  private:
-    bool append(std::string_view part, TokenizerKind kind) {
-        if (kind == TokenizerKind::kByteBpe) return append_byte_level(part, both);
-        append_with_spaces(part, both);
-        return true;
-    }
-};
-
 }  // namespace
-
-void MergeTable::reserve(size_t merges) {
-    rules_.reserve(merges);
-    slots_.assign(std::bit_ceil(merges * 2 + 2), kEmpty);
-}
-
-void MergeTable::add(const Rule& rule) {
-    uint64_t& slot = slots_[slot_of(rule.left, rule.right)];
-    if (slot != kEmpty) return;  // the first of two equal merges has the lower rank
-    slot = (hash_of(rule.left, rule.right) >> 32 << 32) | rules_.size();
-    rules_.push_back(rule);
-}
-
-Result<MergeTable> MergeTable::load(const Metadata& metadata, const Vocab& vocab, TokenizerKind kind) {
-    TRY(const auto lines, metadata.get_strings(kMergesKey));
-    if (!lines) {
-        auto error = base::fail(base::ErrorCode::kBadFile, "{} is missing: a byte-pair vocabulary needs it",
-                                kMergesKey);
-        error.error().param = kMergesKey;
-        return error;
-    }
-    MergeTable table;
-    table.reserve(lines->size());
-    MergeText text;
-    size_t unusable = 0;
-    for (const std::string_view line : *lines) {
-        Rule rule{-1, -1, -1};
-        if (text.read(line, kind))
-            rule = {vocab.find_text(text.left()), vocab.find_text(text.right()), vocab.find_text(text.both)};
-        if (rule.left >= 0 && rule.right >= 0 && rule.merged >= 0)
-            table.add(rule);
-        else
-            ++unusable;
-    }
-    if (unusable > 0)
-        base::log_warn("{}: {} of {} merges do not join two tokens into a third: left out", kMergesKey,
-                       unusable, lines->size());
-    return table;
-}
 
 void BpeMerger::merge(std::vector<TokenId>& symbols) {
     if (symbols.size() <= kShortSymbols)
