@@ -53,6 +53,7 @@ EngineLoop::EngineLoop(EngineLoopParts parts)
     CHECK(pages_.pages_for(as_int(parts_.ctx_tokens)) <= parts_.n_pages, "{} pages for {} tokens",
           parts_.n_pages, parts_.ctx_tokens);
     results_.reserve(parts_.options.max_sequences);
+    scratch_.reserve(parts_.vocab, parts_.ctx_tokens);
     publish_stats();
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }

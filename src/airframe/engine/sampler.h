@@ -24,6 +24,14 @@ struct SamplerScratch {
     std::vector<Candidate> candidates, ranked;
     std::vector<TokenId> recent;
     std::vector<std::pair<TokenId, float>> replaced;  // logits as they were before the stages that edit them
+
+    // Memory for all that a sequence of this length can need: untouched, it costs addresses only.
+    void reserve(size_t vocab, size_t ctx_tokens) {
+        candidates.reserve(vocab);
+        ranked.reserve(vocab);
+        recent.reserve(ctx_tokens);
+        replaced.reserve(ctx_tokens);
+    }
 };
 
 class Sampler {

@@ -1,0 +1,99 @@
+// A warm engine step allocates nothing. Its own program: it counts every operator new of the engine thread.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <thread>
+#include <vector>
+
+#include "airframe/engine/engine_loop.h"
+#include "airframe/engine/fake_model.h"
+
+namespace {
+thread_local uint64_t allocations = 0;
+}
+
+// Not inlined, or the compiler sees free() on memory of operator new and warns.
+#define NOT_INLINED __attribute__((noinline))
+NOT_INLINED void* operator new(size_t bytes) {
+    ++allocations;
+    if (void* memory = std::malloc(bytes)) return memory;
+    throw std::bad_alloc();
+}
+NOT_INLINED void operator delete(void* memory) noexcept { std::free(memory); }
+NOT_INLINED void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+namespace airframe {
+namespace {
+
+constexpr int32_t kPages = 512, kPageTokens = 4, kSteps = 300;
+constexpr size_t kWarmSteps = 30, kStreams = 6;
+
+// Reads a stream to its end on a thread of its own, counting tokens.
+std::jthread reader(std::unique_ptr<EventStream> stream, std::atomic<int>& tokens_read) {
+    return std::jthread([stream = std::move(stream), &tokens_read] {
+        while (auto event = stream->next()) {
+            EXPECT_FALSE(std::holds_alternative<Failed>(*event));
+            if (const auto* delta = std::get_if<Delta>(&*event))
+                tokens_read += static_cast<int>(delta->tokens.size());
+        }
+    });
+}
+
+TEST(Allocation, AWarmStepAllocatesNothing) {
+    auto tokenizer = std::make_shared<FakeTokenizer>(FakeTokenizer::letters());
+    const TokenId vocab = tokenizer->vocab_size();
+    FakeModel model(kPages, kPageTokens, vocab,
+                    [vocab](std::span<const TokenId> context) { return hashed_next(context, vocab - 1); });
+    std::atomic<bool> all_submitted = false;
+    std::atomic<int> tokens_read = 0;
+    int tokens_made = 0;
+    std::vector<uint64_t> counts;  // of the engine thread, at each step in which all streams decode
+    counts.reserve(kSteps);
+    const auto forward = [&](const Batch& batch, std::span<float> logits) {
+        all_submitted.wait(false);
+        // Readers keep up: how far an event queue must grow is their business.
+        while (tokens_read < tokens_made) std::this_thread::yield();
+        tokens_made += static_cast<int>(batch.logit_rows.size());
+        model.forward(batch, logits);
+        if (batch.logit_rows.size() == kStreams && counts.size() < kSteps) counts.push_back(allocations);
+    };
+    const SamplingParams variants[kStreams] = {
+        {.temperature = 0},
+        {},
+        {.temperature = 1, .top_k = 0, .top_p = 0.9f, .min_p = 0.01f},
+        {.temperature = 1, .top_k = 0, .top_p = 1},
+        {.repeat_penalty = 1.2f, .frequency_penalty = 0.5f, .presence_penalty = 0.5f},
+        {.logit_bias = {{3, 1.0f}, {4, -1.0f}}},
+    };
+    {
+        EngineLoop loop({.forward = forward,
+                         .tokenizer = tokenizer,
+                         .vocab = static_cast<uint32_t>(vocab),
+                         .ctx_tokens = 1024,
+                         .n_pages = kPages,
+                         .page_tokens = kPageTokens,
+                         .options = {.batch_tokens = 64, .max_sequences = 8}});
+        std::vector<std::jthread> readers;
+        for (const SamplingParams& sampling : variants) {
+            auto stream = loop.submit({.prompt = {1, 2, 3, static_cast<TokenId>(readers.size())},
+                                       .sampling = sampling,
+                                       .max_tokens = kSteps + 10,
+                                       .stop = {"#stop"},
+                                       .ignore_eos = true});
+            ASSERT_TRUE(stream) << stream.error().message;
+            readers.push_back(reader(std::move(*stream), tokens_read));
+        }
+        all_submitted = true;
+        all_submitted.notify_all();
+    }
+    ASSERT_EQ(counts.size(), static_cast<size_t>(kSteps));
+    EXPECT_GT(counts.front(), 0u) << "the counter counts";
+    EXPECT_EQ(counts.back() - counts[kWarmSteps], 0u)
+        << "allocations in " << kSteps - kWarmSteps << " warm steps";
+}
+
+}  // namespace
+}  // namespace airframe
