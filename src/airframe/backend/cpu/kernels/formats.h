@@ -7,6 +7,7 @@
 #pragma once
 
 #include "airframe/quant/blocks.h"
+#include "airframe/quant/iq_tables.h"
 
 namespace airframe::cpu {
 namespace {
@@ -157,6 +158,61 @@ struct FormatQ2_K : Blocks256<BlockQ2_K, 16> {
         }
     }
     SIMD Bytes bytes(const std::byte* p, int i) { return two_bits(p + 16, i); }
+};
+
+struct FormatTQ2_0 : Blocks256<BlockTQ2_0, 8> {
+    static constexpr bool kSigned = false;
+    SIMD void scales(const std::byte* p, Floats* st) {
+        const float d = f16(half_at(p + 64));
+        put_scales8(st, splat8(d), splat8(-d));
+    }
+    SIMD Bytes bytes(const std::byte* p, int i) { return two_bits(p, i); }
+};
+
+// Formats whose nibbles are places in a table of signed bytes.
+struct FormatIQ4_NL : Blocks32<BlockIQ4_NL> {
+    static constexpr bool kSigned = true;
+    SIMD void scales(const std::byte* p, Floats* st) {
+        const Floats8 d = floats8_of_f16(p, kBlockBytes);
+        put_scales8(st, d, d * splat8(-kSignedBias));
+    }
+    SIMD Bytes bytes(const std::byte* p, int i) {
+        return biased(lookup16(nibbles16(p + 2, kBlockBytes, i), kIq4Values));
+    }
+};
+
+struct FormatIQ4_XS : Blocks256<BlockIQ4_XS, 8> {
+    static constexpr bool kSigned = true;
+    SIMD void scales(const std::byte* p, Floats* st) {
+        const uint32_t low = word_at(p + 4), high = half_at(p + 2);
+        uint64_t scales = 0;
+        for (int g = 0; g < 8; ++g) {
+            const uint64_t scale = (low >> (4 * g) & 15) | (high >> (2 * g) & 3) << 4;
+            scales |= scale << (8 * g);
+        }
+        const Floats8 s = (floats8_of_u8(scales) - splat8(32)) * splat8(f16(half_at(p)));
+        put_scales8(st, s, s * splat8(-kSignedBias));
+    }
+    SIMD Bytes bytes(const std::byte* p, int i) {
+        return biased(lookup16(nibbles16(p + 8, 16, i), kIq4Values));
+    }
+};
+
+struct FormatMXFP4 : Blocks32<BlockMXFP4> {
+    static constexpr bool kSigned = true;
+    SIMD void scales(const std::byte* p, Floats* st) {
+        uint32_t bits[8];  // of half the shared scale, as the table holds doubled values: 2^(e - 128)
+        for (int b = 0; b < 8; ++b) {
+            const uint32_t e = static_cast<uint32_t>(p[b * kBlockBytes]);
+            bits[b] = e < 2 ? 0x00200000u << e : e == 255 ? 0x7fc00000u : (e - 1) << 23;
+        }
+        Floats8 s;
+        std::memcpy(&s, bits, sizeof s);
+        put_scales8(st, s, s * splat8(-kSignedBias));
+    }
+    SIMD Bytes bytes(const std::byte* p, int i) {
+        return biased(lookup16(nibbles16(p + 1, kBlockBytes, i), kMxfp4Values));
+    }
 };
 
 // Formats of plain floats: Element; at(p), a vector of them as f32; one(element).

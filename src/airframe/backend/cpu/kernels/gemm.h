@@ -69,7 +69,7 @@ static void unpack(const std::byte* p, float* out, int64_t n) {
         Floats st[kVectors];
         Format::scales(from, st);
         for (int v = 0; v < kVectors; ++v) store(scales + v * kLanes, st[v]);
-#pragma GCC unroll 8
+#pragma GCC unroll kUnroll
         for (int i = 0; i < kChunk / kBytes; ++i) store_bytes(q + i * kBytes, Format::bytes(from, i));
         float* to = whole ? out + at : last;
 #pragma GCC unroll 4

@@ -32,7 +32,7 @@ SIMD void dot_chunk(const std::byte* p, const ActivationRow* x, int64_t chunk, F
             if ((v + 1) * kLanes > Format::kGroups) offsets[m] = offsets[m] + product;
         }
     }
-#pragma GCC unroll 8
+#pragma GCC unroll kUnroll
     for (int i = 0; i < kChunk / kBytes; ++i) {
         const Bytes q = Format::bytes(p, i);
         for (int m = 0; m < kTokens; ++m) {

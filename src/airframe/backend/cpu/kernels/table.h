@@ -51,6 +51,10 @@ constexpr Kernels make_kernels(const char* name, int matvec_rows_max) {
     add_blocks<FormatQ4_K>(k, QuantType::kQ4_K);
     add_blocks<FormatQ5_K>(k, QuantType::kQ5_K);
     add_blocks<FormatQ6_K>(k, QuantType::kQ6_K);
+    add_blocks<FormatIQ4_NL>(k, QuantType::kIQ4_NL);
+    add_blocks<FormatIQ4_XS>(k, QuantType::kIQ4_XS);
+    add_blocks<FormatMXFP4>(k, QuantType::kMXFP4);
+    add_blocks<FormatTQ2_0>(k, QuantType::kTQ2_0);
     k.pack = pack;
     k.gemm = gemm;
     k.attend = attend;
