@@ -45,6 +45,16 @@ class Cursor {
         return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     }
 
+    // Moves behind a string; false, and where it was, when it is not all there.
+    bool skip_string() {
+        uint64_t length = 0;
+        if (remaining() < sizeof length) return false;
+        std::memcpy(&length, here(), sizeof length);
+        if (length > remaining() - sizeof length) return false;
+        offset_ += sizeof length + length;
+        return true;
+    }
+
   private:
     std::unexpected<base::Error> ends_inside(std::string_view what, uint64_t needed) const {
         return base::fail(

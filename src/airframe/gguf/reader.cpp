@@ -106,7 +106,8 @@ Result<void> skip_array(Cursor& cursor, MetaType elem, uint64_t count, std::stri
         TRY_VOID(cursor.take(count * bytes_of(elem), what));
         return {};
     }
-    for (uint64_t i = 0; i < count; ++i) TRY_VOID(cursor.string(what));
+    while (count > 0 && cursor.skip_string()) --count;
+    if (count > 0) TRY_VOID(cursor.string(what));  // fails, and says how
     return {};
 }
 
