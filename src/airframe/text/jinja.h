@@ -2,8 +2,9 @@
 //
 //   auto made = JinjaTemplate::parse(source);                    // syntax errors carry line and column
 //   auto text = made->render(variables, options);                // steps, output and depth are bounded
-// Every string knows which of its bytes came from outside (message contents): the rendering reports those ranges so
-// that the tokenizer never turns a user's text into control tokens. Parsed templates are immutable; any thread.
+// Every string knows which of its bytes came from outside (message contents): the rendering reports those
+// ranges so that the tokenizer never turns a user's text into control tokens. Parsed templates are immutable;
+// any thread.
 #pragma once
 
 #include <boost/json.hpp>
@@ -22,14 +23,18 @@ namespace airframe {
 struct RenderOptions {
     int64_t steps_max = 2'000'000;
     size_t output_bytes_max = 64u << 20;
-    int64_t now_unix_seconds = 0;  // for strftime_now
+    size_t memory_bytes_max = 512u << 20;  // of all values alive at once
+    int64_t now_unix_seconds = 0;          // for strftime_now
     // Top-level variables whose strings come from users; all others are trusted.
     std::vector<std::string> untrusted_variables = {"messages", "tools", "documents"};
+    // Whether list.append and its like work. The sandbox of Hugging Face forbids them; other servers do not.
+    bool lists_may_change = false;
 };
 
 struct Rendered {
     std::string text;
-    std::vector<ByteRange> untrusted;  // ascending, disjoint: bytes of `text` that came from untrusted variables
+    std::vector<ByteRange>
+        untrusted;  // ascending, disjoint: bytes of `text` that came from untrusted variables
 };
 
 class JinjaTemplate {
@@ -41,8 +46,8 @@ class JinjaTemplate {
     JinjaTemplate& operator=(JinjaTemplate&&) noexcept;
     ~JinjaTemplate();
 
-    // Errors: kInvalidArgument; detail "raised" when the template called raise_exception (message = its text),
-    // "budget" when a limit was reached, else "template" with the line.
+    // Errors: kInvalidArgument; detail "raised" when the template called raise_exception (message = its
+    // text), "budget" when a limit was reached, else "template" with the line.
     base::Result<Rendered> render(const boost::json::object& variables, const RenderOptions& options) const;
 
   private:
