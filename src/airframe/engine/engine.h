@@ -94,9 +94,9 @@ class EventStream {
     virtual ~EventStream() = default;
     virtual std::optional<GenEvent> next() = 0;      // waits; nothing after the last event
     virtual std::optional<GenEvent> try_next() = 0;  // nothing ready, or all over
-    // `ready` is called (on the engine thread, must be quick, must neither throw nor destroy the stream)
-    // whenever an event has become available; never after a later on_ready() or the destructor has returned.
-    // What came before is not announced: call try_next() once after this.
+    // `ready` is called (on the engine thread, must be quick, must not throw) whenever an event has become
+    // available; never after a later on_ready() or the destructor has returned. It may destroy the stream,
+    // but never the engine. What came before is not announced: call try_next() once after this.
     virtual void on_ready(std::function<void()> ready) = 0;
     virtual void cancel() = 0;  // takes effect within one step
 };

@@ -432,6 +432,22 @@ TEST_F(EngineLoopTest, OnReadyAnnouncesEveryEvent) {
     stream->on_ready({});
 }
 
+TEST_F(EngineLoopTest, OnReadyMayDropItsOwnStream) {
+    gate_.close();
+    auto stream = submit(greedy({1, 2, 3, 4}, -1));
+    EventStream* const raw = stream.get();
+    std::promise<void> dropped;
+    raw->on_ready([held = std::shared_ptr(std::move(stream)), &dropped]() mutable {
+        if (!held) return;
+        held.reset();
+        dropped.set_value();
+    });
+    gate_.wait_for_arrival();
+    gate_.open();
+    dropped.get_future().wait();
+    expect_idle();
+}
+
 TEST_F(EngineLoopTest, RefusesWhatItCannotServe) {
     EXPECT_EQ(loop().submit(greedy({}, 3)).error().param, "prompt");
     EXPECT_EQ(loop().submit(greedy({27}, 3)).error().param, "prompt");

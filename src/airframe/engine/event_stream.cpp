@@ -69,8 +69,10 @@ std::optional<GenEvent> EventChannel::try_next() {
 }
 
 void EventChannel::on_ready(std::function<void()> ready) {
+    std::shared_ptr<const std::function<void()>> shared;
+    if (ready) shared = std::make_shared<const std::function<void()>>(std::move(ready));
     std::lock_guard lock(ready_mutex_);
-    ready_ = std::move(ready);
+    ready_.swap(shared);  // what was there is dropped without the lock
 }
 
 void EventChannel::cancel() {
@@ -103,7 +105,7 @@ Delta& EventChannel::new_slot() {
 void EventChannel::announce() {
     available_.notify_all();
     std::lock_guard lock(ready_mutex_);
-    if (ready_) ready_();
+    if (const auto ready = ready_) (*ready)();
 }
 
 std::unique_ptr<EventStream> make_event_stream(std::shared_ptr<EventChannel> channel) {

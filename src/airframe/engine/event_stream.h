@@ -57,8 +57,10 @@ class EventChannel {
     std::optional<GenEvent> last_;
     bool over_ = false;  // the last event has been taken
 
-    std::mutex ready_mutex_;  // held while ready_ runs: it is never called after on_ready({}) has returned
-    std::function<void()> ready_;
+    // Held while ready_ runs, so that it is never called after on_ready({}) has returned. Recursive and
+    // shared: ready_ itself may drop the stream, and with it the last hold on what it captures.
+    std::recursive_mutex ready_mutex_;
+    std::shared_ptr<const std::function<void()>> ready_;
 };
 
 // The consumer's end: cancels when it is destroyed.
