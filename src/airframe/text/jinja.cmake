@@ -2,8 +2,8 @@ add_floor(airframe_jinja
   SOURCES jinja.cpp jinja_access.cpp jinja_arithmetic.cpp jinja_call.cpp jinja_compare.cpp jinja_filters_markup.cpp
           jinja_filters_number.cpp jinja_filters_select.cpp jinja_filters_sequence.cpp jinja_filters_text.cpp
           jinja_format.cpp jinja_format_braces.cpp jinja_format_percent.cpp jinja_globals.cpp jinja_json.cpp
-          jinja_lexer.cpp jinja_loop.cpp jinja_machine.cpp jinja_machine_expr.cpp jinja_methods.cpp
-          jinja_methods_search.cpp jinja_methods_str.cpp jinja_parser.cpp jinja_parser_expr.cpp jinja_print.cpp
+          jinja_lexer.cpp jinja_literal.cpp jinja_loop.cpp jinja_machine.cpp jinja_machine_expr.cpp jinja_methods.cpp
+          jinja_methods_search.cpp jinja_methods_str.cpp jinja_parser.cpp jinja_parser_expr.cpp jinja_parser_postfix.cpp jinja_print.cpp
           jinja_strings.cpp jinja_tests.cpp jinja_text.cpp jinja_unicode.cpp jinja_value.cpp jinja_wrap.cpp
   LINKS airframe_tokenizer base Boost::json PkgConfig::UTF8PROC)
 add_floor_test(airframe_jinja_test
