@@ -7,6 +7,8 @@ namespace shimmy {
 
 namespace {
 
+constexpr int kPumpEvents = 256;  // then other connections have their turn
+
 class CompletionReply final : public Reply {
   public:
     CompletionReply(std::unique_ptr<Generation> generation, std::unique_ptr<Encoder> encoder, bool stream)
@@ -15,8 +17,8 @@ class CompletionReply final : public Reply {
     void on_ready(std::function<void()> wake) override { generation_->on_ready(std::move(wake)); }
 
     void pump(ReplyOutput& output) override {
-        while (output.state != ReplyOutput::State::kDone) {
-            if (output.body.size() >= kPumpBytes) {
+        for (int taken = 0; output.state != ReplyOutput::State::kDone; ++taken) {
+            if (taken == kPumpEvents || output.body.size() >= kPumpBytes) {
                 output.state = ReplyOutput::State::kMore;
                 return;
             }

@@ -246,6 +246,12 @@ void Connection::pump() {
         if (chunked_ && !head_only_) append_last_chunk(output_);
     }
     write_more();
+    if (output.state == State::kMore && !writing_) {
+        asio::post(*loop_.io(), [weak = weak_from_this()] {
+            const auto self = weak.lock();
+            if (self && !self->writing_) self->pump();
+        });
+    }
 }
 
 // Answers what cannot be served, then ends the connection: what follows on it is not to be trusted.

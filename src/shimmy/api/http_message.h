@@ -47,7 +47,7 @@ std::string_view reason_phrase(int status);
 struct ReplyOutput {
     enum class State : uint8_t {
         kWaiting,  // nothing more now: `wake` will be called
-        kMore,     // more is ready: to be pumped again when this is written
+        kMore,     // more is ready: to be pumped again when this is written, or in the next turn
         kDone,     // the answer is complete
     };
     ResponseHead head;

@@ -45,7 +45,7 @@ class ChatEncoder final : public OpenAiEncoder {
         for (uint32_t choice = 0; choice < choices_; ++choice) {
             JsonWriter json = begin_chunk(out, choice);
             json.key("delta").begin_object().key("role").value("assistant").key("content").value("").end_object();
-            json.key("logprobs").null().key("finish_reason").null();
+            json.key("logprobs").null();
             end_chunk(json, out);
         }
     }

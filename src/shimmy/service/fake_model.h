@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -100,19 +101,26 @@ class FakeEngine final : public airframe::Engine {
     const airframe::ModelSpec& spec() const override { return spec_; }
     const airframe::Tokenizer& tokenizer() const override { return tokenizer_; }
     uint32_t ctx_tokens() const override { return script_->ctx_tokens; }
+    uint32_t kv_tokens() const override { return script_->ctx_tokens; }
     uint64_t kv_bytes() const override { return 0; }
     airframe::EngineStats stats() const override { return {}; }
 
   private:
+    static constexpr size_t kEventsMax = 256;  // unread ones; then the sequence stalls
+
     struct Sequence {
         airframe::EngineRequest request;
         std::mutex mutex;
-        std::vector<airframe::GenEvent> events;
+        std::deque<airframe::GenEvent> events;
         std::function<void()> ready;
         std::atomic<bool> cancelled{false};
         bool admitted = false;
         size_t produced = 0;
 
+        bool full() {
+            std::lock_guard lock(mutex);
+            return events.size() >= kEventsMax;
+        }
         void send(airframe::GenEvent event) {
             std::lock_guard lock(mutex);
             events.push_back(std::move(event));
@@ -136,7 +144,7 @@ class FakeEngine final : public airframe::Engine {
             std::lock_guard lock(sequence_->mutex);
             if (sequence_->events.empty()) return std::nullopt;
             auto event = std::move(sequence_->events.front());
-            sequence_->events.erase(sequence_->events.begin());
+            sequence_->events.pop_front();
             return event;
         }
         void on_ready(std::function<void()> ready) override {
@@ -158,7 +166,7 @@ class FakeEngine final : public airframe::Engine {
             std::erase_if(now, [this](const auto& each) { return !step(*each); });
             if (!now.empty()) std::this_thread::sleep_for(script_->step);
             lock.lock();
-            std::erase_if(sequences_, [](const auto& each) { return each->cancelled || each->produced == kOver; });
+            std::erase_if(sequences_, [](const auto& each) { return each->produced == kOver; });
         }
         for (const auto& each : sequences_) {
             each->send(airframe::Failed{{base::ErrorCode::kUnavailable, "the model is being unloaded", {}, {}}});
@@ -175,6 +183,7 @@ class FakeEngine final : public airframe::Engine {
             sequence.produced = kOver;
             return false;
         }
+        if (sequence.full()) return true;
         if (!sequence.admitted) {
             if (!script_->admit) return true;
             sequence.admitted = true;
@@ -242,6 +251,7 @@ inline ModelLoader fake_loader(std::shared_ptr<FakeScript> script, std::shared_p
             return base::fail(base::ErrorCode::kBadFile, "tensor 'blk.0' lies beyond the end of the file");
         }
         auto model = std::make_unique<LoadedModel>();
+        model->id = entry.id;
         model->engine = std::make_unique<FakeEngine>(script);
         model->render_chat = [](const ChatInput& chat) -> base::Result<airframe::Rendered> {
             airframe::Rendered rendered;

@@ -41,7 +41,7 @@ struct GenerateRequest {
     uint32_t n = 1;  // choices per prompt; choice = prompt * n + i
     SamplingOverrides sampling;
     std::vector<std::string> stop;
-    int32_t max_tokens = -1;  // -1: up to the context; 0: none, only what `echo` gives
+    int32_t max_tokens = -1;  // -1: up to the context; 0: the prompt is computed only
     bool echo = false;        // each choice begins with its prompt's text
     std::optional<int32_t> top_logprobs;  // absent: no logprobs; 0: of the chosen token only
 };

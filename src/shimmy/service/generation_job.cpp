@@ -43,11 +43,7 @@ base::Result<void> GenerationJob::submit_all(const LoadedModel& model) {
         if (request_.echo) echo_.push_back(std::move(prompt.text));
         for (uint32_t i = 0; i < request_.n; ++i) {
             const auto choice = static_cast<uint32_t>(p) * request_.n + i;
-            if (request_.max_tokens != 0) {
-                TRY(streams_[choice], submit(model, prompt.tokens, choice));
-            } else if (i == 0) {
-                totals_.usage.prompt_tokens += static_cast<int32_t>(prompt.tokens.size());
-            }
+            TRY(streams_[choice], submit(model, prompt.tokens, choice));
         }
     }
     return {};
@@ -105,12 +101,6 @@ void GenerationJob::settle(base::Result<void> prepared) {
     if (!prepared) {
         streams_.clear();
         pending_.push_back(GenerationFault{std::move(prepared).error()});
-    } else if (request_.max_tokens == 0) {
-        pending_.push_back(Started{});
-        for (uint32_t choice = 0; choice < streams_.size(); ++choice) {
-            if (request_.echo) pending_.push_back(TextDelta{choice, echo_[choice / request_.n], {}});
-            end_choice(choice, {.reason = airframe::FinishReason::kLength, .stop_sequence = {}});
-        }
     }
     {
         std::lock_guard lock(mutex_);
@@ -206,10 +196,6 @@ void GenerationJob::accept(uint32_t choice, airframe::Finished finished) {
     totals_.timings.queue_s = std::max(totals_.timings.queue_s, finished.timings.queue_s);
     totals_.timings.prefill_s = std::max(totals_.timings.prefill_s, finished.timings.prefill_s);
     totals_.timings.decode_s = std::max(totals_.timings.decode_s, finished.timings.decode_s);
-    end_choice(choice, std::move(finished));
-}
-
-void GenerationJob::end_choice(uint32_t choice, airframe::Finished finished) {
     pending_.push_back(ChoiceEnd{choice, finished.reason, std::move(finished.stop_sequence), finished.usage,
                                  finished.timings});
     if (--choices_open_ == 0) pending_.push_back(GenerationEnd{totals_});

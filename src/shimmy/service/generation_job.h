@@ -47,7 +47,6 @@ class GenerationJob : public std::enable_shared_from_this<GenerationJob> {
     void accept(uint32_t choice, airframe::GenEvent event);
     void accept(uint32_t choice, airframe::Delta delta);
     void accept(uint32_t choice, airframe::Finished finished);
-    void end_choice(uint32_t choice, airframe::Finished finished);
     void fault(base::Error error);
 
     GenerateRequest request_;

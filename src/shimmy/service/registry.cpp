@@ -5,7 +5,6 @@
 #include <exception>
 #include <utility>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/system.h"
 
@@ -178,16 +177,11 @@ void Registry::make_room(Lock& lock, const ModelEntry& entry, const std::stop_to
 }
 
 base::Result<ModelLease> Registry::load(const ModelEntry& entry) {
-    const auto start = base::Clock::now();
-    base::log_info("loading {}", base::printable(entry.id));
     try {
         TRY(auto model, loader_.load(entry, [this](double done) {
                 loading_progress_.store(done);
                 version_.fetch_add(1, std::memory_order_relaxed);
             }));
-        model->id = entry.id;
-        model->load_s = base::seconds_since(start);
-        base::log_info("loaded {} in {:.0f} ms", base::printable(entry.id), model->load_s * 1e3);
         return ModelLease(model.release(), [core = core_](const LoadedModel* ended) { core->hand_back(ended); });
     } catch (const std::bad_alloc&) {
         return fail(ErrorCode::kOutOfMemory, "model '{}' ({} MB) does not fit into memory", entry.id,
