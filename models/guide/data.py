@@ -139,11 +139,32 @@ def sum_slots(rng):
 
 
 def random_name(rng, grammar):
-    if rng.random() < 0.65:
+    chance = rng.random()
+    if chance < 0.4:
         name = grammar.expand(rng.choice(grammar.lists["name"]), rng)
+        if rng.random() < 0.3:
+            name = name[:rng.randint(2, len(name))] + rng.choice("a e i o u y ia ina son ika er ta sten bert ella ko mir wen lyn ette us sha dra nd rick".split())
     else:
         name = "".join(rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS) for _ in range(rng.randint(1, 3))).capitalize()
     return rng.choices([name, name.lower(), name.upper()], [70, 26, 4])[0]
+
+
+PHRASES = """ok|yes|no|test|this is a test|hello world|hi|banana|done|ready|pong|ping|success|working|it works|I am here|true|false|
+good night|the quick brown fox|one two three|foo|bar|foo bar|hello there|all good|API works|connection ok|abc|OK|Yes|This is a test|
+Hello World|Hello, world|I love Shimmy|Shimmy works|I am a robot|shimmy|nothing|something|cheese|potato|pineapple|elephant"""
+
+
+def some_words(rng, grammar):
+    if rng.random() < 0.35:
+        return rng.choice(PHRASES.replace("\n", "").split("|"))
+    if rng.random() < 0.35:
+        words = [pseudo_word(rng, 1, 3) for _ in range(rng.randint(1, 2))]
+    else:
+        shapes = ["$noun", "$animal", "$adj $noun", "$food", "$verb", "the $adj $animal", "$thing",
+                  "I like $food", "the $noun is $adj", "$city", "$country", "$adj", "$adj $adj $thing", "my $animal is $adj"]
+        words = [grammar.expand(grammar.parse(rng.choice(shapes)), rng)]
+    text = " ".join(words)
+    return rng.choices([text, text.capitalize(), text.upper()], [75, 19, 6])[0]
 
 
 def gibberish(rng):
@@ -188,7 +209,7 @@ our company makes ${thing}s for the $job|the meeting begins at %n and the $job b
 
 
 def long_text(rng, grammar):
-    frames = [grammar.parse(s.strip("\n")) for s in re.split(r"\|(?=\n|$)|\|(?![^{]*\})", LONG_FRAMES) if s.strip()]
+    frames = grammar._alternatives(LONG_FRAMES.replace("\n", ""))
     sentences = []
     for _ in range(rng.choice([2, 3, 3, 4, 4, 5, 6, 8, 10, 14, 20, 26])):
         s = grammar.expand(rng.choice(frames), rng, strange=0.06).replace("%n", str(rng.randint(2, 2000)))
@@ -237,9 +258,16 @@ OPENERS = ["hi, ", "hello, ", "hey, ", "hi! ", "hello! ", "hi ", "hello ", "hey 
            "tell me, ", "just curious, ", "i was wondering, ", "hi there, ", "good evening, ", "thanks. ", "thanks! ", "ok thanks, ",
            "great, ", "cool, ", "hello shimmy, ", "hi guide, ", "i'm new here. ", "newbie question: ", "yo ", "by the way, ",
            "alright, ", "next question: ", "actually, ", "oh, ", "sir, ", "hello, i have a question. ", "not sure if you know, but "]
+CONTEXT = ["i just installed shimmy. ", "i have a debian server. ", "we are a small team. ", "i am writing an app. ", "i like this. ",
+           "i use linux. ", "i read the readme. ", "my friend told me about this. ", "i am a student. ", "i looked everywhere. ",
+           "it is my first day with this. ", "i hope you can help. ", "i'm not a programmer. ", "great tool! ", "just one thing: ",
+           "i am in a hurry. ", "ok so here is my problem: ", "this is nice. ", "i tried it before. ", "sorry to bother you. ",
+           "let me ask you something. ", "i am building a chatbot. ", "i have an old laptop. ", "as a beginner, ", "for a school project: ",
+           "my boss asked me: ", "long story short, ", "i don't want to read the docs. ", "first question: ", "maybe a stupid question, but "]
 CLOSERS = [" please", " pls", ", please", " thanks", ", thanks", " thank you", ", thank you", " exactly", " for me", " now",
            " again", " then", " actually", " anyway", " here", " today", " if possible", " quickly", ". thanks!", "? thanks",
-           "? thank you!", " by the way", " btw", " in short", " briefly", " or what", " bro", " man", " shimmy", " guide", " plz"]
+           "? thank you!", " by the way", " btw", " in short", " briefly", " or what", " bro", " man", " shimmy", " guide", " plz", ", how", ", any idea",
+           ", is that possible", ", do you know", ", can you help", ", if i may ask", " i wonder", " in general", " these days"]
 PLACE = [" in shimmy", " with shimmy", " on shimmy", " for shimmy", " on my machine", " on linux", " on debian", " on my server",
          " with this server", " in airframe", " locally", " with this tool", " with this program"]
 NEAR = dict(zip("qwertyuiopasdfghjklzxcvbnm", "wa es ed rf tg yh uj ik ol p s ad sf dg fh gj hk jl k x zc xv cb vn bm n".replace(" ", " ").split()))
@@ -263,6 +291,8 @@ def vary(text, rng, kind):
     """One way of typing this question. Words with digits, slots (marked \\x01) and signs stay as they are."""
     if kind == "raw":
         return text
+    if kind == "echo":  # nothing may stand behind the words to repeat
+        return rng.choices([text, text[:1].upper() + text[1:], text.upper(), text + "."], [60, 30, 4, 6])[0]
     first = normal(text).split(" ")[0]
     asks, words = first in ASKING, len(text.split())
     if rng.random() < 0.12:
@@ -274,8 +304,11 @@ def vary(text, rng, kind):
         text = re.sub(r"\b(a|the|an|to|do|does|is|of) ", "", text, count=rng.randint(1, 2))
     if kind == "shimmy" and rng.random() < 0.07 and words > 2 and "shimmy" not in text:
         text = text + rng.choice(PLACE)
-    if rng.random() < 0.14 and (words > 2 or kind == "shimmy"):
+    chance = rng.random()
+    if chance < 0.14 and (words > 2 or kind == "shimmy"):
         text = rng.choice(OPENERS) + text
+    elif chance < 0.18 and words > 2:
+        text = rng.choice(CONTEXT) + text
     if rng.random() < 0.11 and words > 1:
         text = text + rng.choice(CLOSERS)
     if rng.random() < 0.22:
@@ -381,6 +414,10 @@ class Texts:
         if "%ctx%" in text:
             shown["ctx"] = str(rng.choice([512, 1024, 2048, 3000, 4096, 8000, 8192, 10000, 12000, 16000, 16384, 20000, 32768, 65536, 100000,
                                            131072, rng.randint(5, 999) * 100]))
+        while "%age%" in text:
+            text = text.replace("%age%", str(rng.randint(2, 99) if rng.random() < 0.9 else rng.randint(100, 2100)), 1)
+        if "%words%" in text:
+            shown["words"] = some_words(rng, self.grammar)
         if "%name%" in text:
             shown["name"] = random_name(rng, self.grammar)
         values = {**shown, **values}
@@ -402,12 +439,13 @@ class Texts:
             text = re.sub(r"  +", " ", text)
             bulk = "%longtext%" in text or "%code%" in text or "%chat%" in text
             text, shown, values = self.fill(text, rng)
-            kind = "raw" if bulk or topic.kind == "raw" or topic.name in ("off-gibberish", "emoji", "empty") and rng.random() < 0.7 else topic.kind
+            kind = "raw" if bulk or topic.kind == "raw" or topic.name in ("off-gibberish", "emoji", "empty") and rng.random() < 0.7 else \
+                "echo" if topic.name == "echo" else topic.kind
             parts = text.split("\x01")
             text = vary("\x01".join(p if i % 2 == 0 else str(i // 2) for i, p in enumerate(parts)), rng, kind)
             names = [p for i, p in enumerate(parts) if i % 2]
             text = re.sub("\x01(\\d+)\x01", lambda m: shown[names[int(m.group(1))]], text)
-            text = text.replace("~", "\n") if bulk or topic.kind == "raw" else text
+            text = text.replace("~", "\n") if bulk or topic.kind == "raw" or topic.name == "echo" else text
             if bulk:
                 text = text.replace("\x02", long_text(rng, self.grammar)).replace("%code%", code_text(rng, self.grammar))
                 text = text.replace("%chat%", self._chat(rng)) if "%chat%" in text else text
