@@ -72,8 +72,7 @@ void keep_top_k(Draw& draw) {
 
 void keep_top_p(Draw& draw) {
     auto& candidates = draw.scratch.candidates;
-    draw.scratch.ranked.assign(candidates.begin(), candidates.end());
-    const Candidate last = last_of_nucleus(draw.scratch.ranked, draw.params.top_p);
+    const Candidate last = last_of_nucleus(candidates, draw.params.top_p, draw.scratch.ranked);
     std::erase_if(candidates, [&](const Candidate& candidate) { return better(last, candidate); });
 }
 
@@ -88,7 +87,7 @@ struct Stage {
     void (*apply)(Draw&);
 };
 
-// These edit logits …
+// These edit logits; then keep_top_k() gathers candidates …
 constexpr Stage kEdits[] = {
     {[](const SamplingParams&) { return true; }, add_bias},
     {[](const SamplingParams& p) { return p.repeat_penalty != 1 && p.repeat_last_n != 0; },
@@ -97,9 +96,8 @@ constexpr Stage kEdits[] = {
      penalize_frequency_and_presence},
 };
 
-// … and these choose candidates and thin them out.
+// … and these thin them out.
 constexpr Stage kCuts[] = {
-    {[](const SamplingParams&) { return true; }, keep_top_k},
     {[](const SamplingParams& p) { return p.top_p < 1; }, keep_top_p},
     {[](const SamplingParams& p) { return p.min_p > 0; }, keep_min_p},
 };
@@ -111,16 +109,17 @@ std::optional<TokenId> choose_best(const Draw& draw) {
 
 // Nothing when every token is forbidden.
 std::optional<TokenId> choose_by_chance(Draw& draw, base::Rng& rng) {
-    for (const Stage& stage : kCuts)
-        if (stage.active(draw.params)) stage.apply(draw);
     auto& candidates = draw.scratch.candidates;
+    keep_top_k(draw);
     const float best = best_logit(candidates);
     if (best == kForbidden) return std::nullopt;
+    for (const Stage& stage : kCuts)
+        if (stage.active(draw.params)) stage.apply(draw);
+    // From here on `logit` is the weight: two loops, because only the first becomes vector code.
+    for (Candidate& candidate : candidates)
+        candidate.logit = exp_of_negative((candidate.logit - best) / draw.params.temperature);
     double sum = 0;
-    for (Candidate& candidate : candidates) {
-        candidate.logit = std::exp((candidate.logit - best) / draw.params.temperature);  // now a weight
-        sum += static_cast<double>(candidate.logit);
-    }
+    for (const Candidate& candidate : candidates) sum += static_cast<double>(candidate.logit);
     double left = rng.next_double() * sum;
     TokenId last = candidates.front().id;
     for (const Candidate& candidate : candidates) {

@@ -101,9 +101,9 @@ TEST(Sampler, CutsALargeVocabularyExactlyWhereASortWould) {
     for (const uint64_t seed : {1, 2, 3}) {
         const auto logits = random_logits(5000, seed);
         for (const float top_p : {0.1f, 0.5f, 0.9f, 0.999f}) {
-            std::vector<Candidate> candidates;
+            std::vector<Candidate> candidates, ranked;
             take_near_best(logits, 1000, candidates);
-            const Candidate last = last_of_nucleus(candidates, top_p);
+            const Candidate last = last_of_nucleus(candidates, top_p, ranked);
             const auto kept = std::ranges::count_if(logits, [&](float x) { return x >= last.logit; });
             const SamplingParams params = {.temperature = 1, .top_k = 0, .top_p = top_p};
             EXPECT_NEAR(static_cast<double>(kept), static_cast<double>(expected(params, logits).size()), 1);
@@ -191,6 +191,26 @@ TEST(Sampler, ExtremeParametersStillDraw) {
     logits[8] = -3e38f;
     for (const float temperature : {1e-45f, 1e-30f, 1.0f, 100.0f})
         EXPECT_EQ(sample({.temperature = temperature, .top_k = 0, .top_p = 1}, logits), 7);
+}
+
+TEST(ExpOfNegative, IsExp) {
+    for (double x = 0; x > -87; x -= 0.00137) {
+        const double wanted = std::exp(static_cast<double>(static_cast<float>(x)));
+        ASSERT_NEAR(static_cast<double>(exp_of_negative(static_cast<float>(x))) / wanted, 1, 3e-7) << x;
+    }
+    for (const float x : {-88.0f, -1e30f, -kInf}) EXPECT_EQ(exp_of_negative(x), 0);
+    EXPECT_EQ(exp_of_negative(0), 1);
+}
+
+TEST(LastOfNucleus, HoldsAtTheEdges) {
+    std::vector<Candidate> ranked;
+    const std::vector<Candidate> equal = {{1, 0}, {1, 1}, {1, 2}, {1, 3}},
+                                 far = {{0, 0}, {-1000, 1}, {-kInf, 2}};
+    EXPECT_EQ(last_of_nucleus(equal, 0, ranked).id, 0);
+    EXPECT_EQ(last_of_nucleus(equal, 0.5f, ranked).id, 1);
+    EXPECT_EQ(last_of_nucleus(equal, 0.51f, ranked).id, 2);
+    EXPECT_EQ(last_of_nucleus(equal, 1, ranked).id, 3);
+    EXPECT_EQ(last_of_nucleus(far, 0.999f, ranked).id, 0);
 }
 
 TEST(RawLogprobs, AreTheModelsOwnDistribution) {

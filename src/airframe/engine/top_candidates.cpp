@@ -64,9 +64,19 @@ TokenId index_of_largest(std::span<const float> values) {
 }
 
 double log_sum_exp(std::span<const float> logits) {
+    constexpr size_t kBlock = 64 * kLanes;  // summed in float, the blocks in double
     const float best = largest(logits);
     double sum = 0;
-    for (const float logit : logits) sum += static_cast<double>(std::exp(logit - best));
+    while (!logits.empty()) {
+        const auto block = logits.first(std::min(kBlock, logits.size()));
+        logits = logits.subspan(block.size());
+        float lanes[kLanes] = {};
+        size_t i = 0;
+        for (; i + kLanes <= block.size(); i += kLanes)
+            for (size_t j = 0; j < kLanes; ++j) lanes[j] += exp_of_negative(block[i + j] - best);
+        for (; i < block.size(); ++i) lanes[0] += exp_of_negative(block[i] - best);
+        for (const float lane : lanes) sum += static_cast<double>(lane);
+    }
     return static_cast<double>(best) + std::log(sum);
 }
 
@@ -90,35 +100,39 @@ float best_logit(std::span<const Candidate> candidates) {
     return std::ranges::max_element(candidates, {}, &Candidate::logit)->logit;
 }
 
-Candidate last_of_nucleus(std::span<Candidate> candidates, float top_p) {
+Candidate last_of_nucleus(std::span<const Candidate> candidates, float top_p,
+                          std::vector<Candidate>& ranked) {
+    // Buckets by distance from the best; whatever is further away than the last one begins weighs nothing.
+    constexpr size_t kBuckets = 2048;
+    constexpr float kPerUnit = kBuckets / 32.0f;
     const float best = best_logit(candidates);
-    const auto weight = [best](const Candidate& candidate) {
-        return static_cast<double>(std::exp(candidate.logit - best));
+    const auto bucket_of = [best](const Candidate& candidate) {
+        return static_cast<size_t>(
+            std::min((best - candidate.logit) * kPerUnit, static_cast<float>(kBuckets - 1)));
     };
+    const auto weight_of = [best](const Candidate& candidate) {
+        return static_cast<double>(exp_of_negative(candidate.logit - best));
+    };
+    double mass[kBuckets] = {};
+    for (const Candidate& candidate : candidates) mass[bucket_of(candidate)] += weight_of(candidate);
     double wanted = 0;
-    for (const Candidate& candidate : candidates) wanted += weight(candidate);
+    for (const double part : mass) wanted += part;
     wanted *= static_cast<double>(top_p);
 
-    // Halves what is in question: either the better half already weighs enough, or all of it belongs to the
-    // nucleus.
-    while (candidates.size() > 16) {
-        const size_t half = candidates.size() / 2;
-        std::ranges::nth_element(candidates, candidates.begin() + static_cast<ptrdiff_t>(half), better);
-        double upper = 0;
-        for (const Candidate& candidate : candidates.first(half)) upper += weight(candidate);
-        if (upper >= wanted) {
-            candidates = candidates.first(half);
-        } else {
-            wanted -= upper;
-            candidates = candidates.subspan(half);
-        }
-    }
-    std::ranges::sort(candidates, better);
-    for (const Candidate& candidate : candidates) {
-        wanted -= weight(candidate);
+    // The bucket in which the nucleus ends is the only one whose order matters.
+    size_t last = 0;
+    while (last + 1 < kBuckets && mass[last] < wanted) wanted -= mass[last++];
+    ranked.clear();
+    for (const Candidate& candidate : candidates)
+        if (bucket_of(candidate) == last) ranked.push_back(candidate);
+    std::ranges::sort(ranked, better);
+    for (const Candidate& candidate : ranked) {
+        wanted -= weight_of(candidate);
         if (wanted <= 0) return candidate;
     }
-    return candidates.back();
+    if (!ranked.empty()) return ranked.back();
+    return *std::ranges::max_element(candidates,
+                                     better);  // top_p is 1 but for rounding: even the worst belongs to it
 }
 
 }  // namespace airframe
