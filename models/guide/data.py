@@ -117,7 +117,7 @@ def sum_slots(rng):
     if sign in "+-":
         top = rng.choice([10, 10, 20])
         a, b = rng.randint(0, top), rng.randint(0, top)
-        if sign == "-" and b > a and (b > 12 or rng.random() < 0.6):
+        if sign == "-" and b > a and rng.random() < 0.5:
             a, b = b, a
         c = a + b if sign == "+" else a - b
     elif sign == "x":
@@ -414,13 +414,18 @@ class Texts:
         if "%ctx%" in text:
             shown["ctx"] = str(rng.choice([512, 1024, 2048, 3000, 4096, 8000, 8192, 10000, 12000, 16000, 16384, 20000, 32768, 65536, 100000,
                                            131072, rng.randint(5, 999) * 100]))
+            if rng.random() < 0.2:
+                k = rng.choice([1, 2, 4, 8, 8, 16, 16, 32, 32, 64, 128])
+                shown["ctx"], values["ctx"] = f"{k}{rng.choice('kkkK')}", str(1024 * k)
         while "%age%" in text:
             text = text.replace("%age%", str(rng.randint(2, 99) if rng.random() < 0.9 else rng.randint(100, 2100)), 1)
         if "%words%" in text:
             shown["words"] = some_words(rng, self.grammar)
         if "%name%" in text:
             shown["name"] = random_name(rng, self.grammar)
-        values = {**shown, **values}
+        values = {**shown, **values}  # what the answer says, where it differs from what was asked
+        while "%d%" in text:
+            text = text.replace("%d%", str(rng.randint(0, 30) if rng.random() < 0.8 else rng.randint(0, 999)), 1)
         text = off_numbers(rng, text)
         while "%unit%" in text:
             text = text.replace("%unit%", rng.choice(UNITS), 1)

@@ -98,6 +98,22 @@ class Dataset:
 
 # ---- training ----------------------------------------------------------------------------------------------------------
 
+def compile_blocks(model, dataset, args, device):
+    """About twice the speed; without it (no compiler here) training goes on uncompiled."""
+    if device.type != "cuda" or not args.compile:
+        return
+    try:
+        model.fast = [torch.compile(block, dynamic=True) for block in model.blk]
+        for k in range(3):
+            ids, _ = dataset.batch(np.random.default_rng(k), args.batch_tokens)
+            with torch.autocast(device.type, dtype=torch.bfloat16):
+                model(ids[:, :-1]).float().mean().backward()
+    except Exception as error:
+        log(f"not compiled: {error!r}"[:500])
+        model.fast = None
+    model.zero_grad(set_to_none=True)
+
+
 def learn(model, dataset, args, device):
     decay = [p for p in model.parameters() if p.dim() == 2]
     rest = [p for p in model.parameters() if p.dim() != 2]
@@ -106,8 +122,13 @@ def learn(model, dataset, args, device):
                                   lr=args.rate, betas=(0.9, 0.95), **fused)
     rng, warmup, began, history = np.random.default_rng(args.seed), min(200, args.steps // 10 + 1), time.time(), []
     model.train()
-    for step in range(args.steps):
-        part = (step + 1) / warmup if step < warmup else 0.5 * (1 + math.cos(math.pi * (step - warmup) / (args.steps - warmup)))
+    compile_blocks(model, dataset, args, device)
+    log(f"compiled: {model.fast is not None}, {time.time() - began:.0f} s")
+    start, step, done = time.time(), -1, 0.0
+    while done < 1:
+        step += 1
+        done = max((step + 1) / args.steps, (time.time() - start) / args.seconds)
+        part = (step + 1) / warmup if step < warmup else 0.5 * (1 + math.cos(math.pi * min(done, 1)))
         for group in optimizer.param_groups:
             group["lr"] = args.rate * max(part, 0.01)
         ids, weights = dataset.batch(rng, args.batch_tokens)
@@ -121,12 +142,12 @@ def learn(model, dataset, args, device):
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        if step % 250 == 0 or step == args.steps - 1:
+        if step % 500 == 0 or done >= 1:
             answer = weight > 0.5
             value = float((losses.detach() * answer).sum() / answer.sum())
             history.append((step, value))
-            log(f"step {step:6d}  answer loss {value:.4f}  loss {float(loss):.4f}  {time.time() - began:.0f} s")
-    return history, time.time() - began
+            log(f"step {step:6d}  answer loss {value:.4f}  loss {float(loss.detach()):.4f}  {time.time() - began:.0f} s")
+    return history, time.time() - start
 
 
 # ---- evaluation --------------------------------------------------------------------------------------------------------
@@ -235,8 +256,10 @@ def main():
     global _texts, _tokenizer
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", default=str(data.HERE))
-    parser.add_argument("--steps", type=int, default=8500)
+    parser.add_argument("--steps", type=int, default=9650)
     parser.add_argument("--samples", type=int, default=1_000_000)
+    parser.add_argument("--seconds", type=float, default=1e9, help="end training after this time, whatever --steps says")
+    parser.add_argument("--compile", type=int, default=1)
     parser.add_argument("--batch-tokens", type=int, default=49152)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--dropout", type=float, default=0.1)
@@ -265,14 +288,14 @@ def main():
     parameters = sum(p.numel() for p in model.parameters())
     history, seconds = learn(model, dataset, args, device)
     model.float()
+    size = write_gguf(out / "shimmy-guide.gguf", model, _tokenizer)
     few = {"count": 5, "limit": 6} if args.smoke else {}
     before, _ = evaluate(model, _tokenizer, _texts, device, **few)
     quantised(model)
     after, answers = evaluate(model, _tokenizer, _texts, device, **few)
     lively, _ = evaluate(model, _tokenizer, _texts, device, temperature=0.8, **few)
-    size = write_gguf(out / "shimmy-guide.gguf", model, _tokenizer)
     write_samples(out / "samples.md", answers)
-    report = {"parameters": parameters, "bytes": size, "steps": args.steps, "batch_tokens": args.batch_tokens,
+    report = {"parameters": parameters, "bytes": size, "steps": history[-1][0] + 1, "batch_tokens": args.batch_tokens,
               "training_seconds": round(seconds), "total_seconds": round(time.time() - began),
               "device": torch.cuda.get_device_name() if device.type == "cuda" else "CPU", "final_answer_loss": history[-1][1],
               "float32": {k: v for k, v in before.items() if k != "wrong"}, "q8_0": {k: v for k, v in after.items() if k != "wrong"},
