@@ -4,13 +4,14 @@
 import json
 import os
 import pathlib
+import pty
 import shutil
 import struct
 import subprocess
 import sys
 import unittest
 
-from support import Program, data_dir
+from support import Program, clean_environment, data_dir
 
 BINARY, SOURCE = sys.argv[1], pathlib.Path(sys.argv[2])
 COMMANDS = ["serve", "generate", "list", "discover", "probe", "bench", "inspect", "tokenize", "template", "logits"]
@@ -48,6 +49,17 @@ class Front(Case):
 
     def test_alone_and_not_on_a_terminal_it_prints_the_help(self):
         self.assertIn("serve", self.ok())
+
+    def test_alone_on_a_terminal_it_teaches(self):
+        ours, theirs = pty.openpty()
+        done = subprocess.Popen([self.shimmy.binary], stdin=theirs, stdout=theirs, stderr=theirs, cwd=self.shimmy.home,
+                                env=clean_environment(self.shimmy.home))
+        self.assertEqual(done.wait(timeout=60), 0)
+        text = os.read(ours, 1 << 16).decode()
+        os.close(ours)
+        os.close(theirs)
+        for words in ("shimmy-guide", "Next:", "shimmy serve", "--help"):
+            self.assertIn(words, text)
 
     def test_usage_errors(self):
         self.assertIn("did you mean `shimmy serve`?", self.fails(2, "serv").lower())

@@ -62,8 +62,7 @@ std::string choose_default(const Discovery& found) {
     std::ranges::sort(newest, std::greater<>{}, &ModelEntry::modified_unix_seconds);
     for (const ModelEntry* entry : newest | std::views::take(kOpenedMax))
         if (entry->facts().has_chat_template && is_runnable(*entry)) return entry->id;
-    if (guide_entry()) return std::string(kGuideId);
-    return newest.empty() ? "" : newest.front()->id;
+    return std::string(kGuideId);
 }
 
 // A line that works when pasted: a model without a chat template gets its prompt as it is.
@@ -90,19 +89,15 @@ void print_banner(const Server& server, const Catalog& catalog, const GlobalOpti
         fmt::print("  {:<9} {}\n", label, text);
     };
     fmt::print("{} {} is ready on {}\n\n", bold("shimmy"), kVersion, bold(server.url()));
-    const auto model = catalog.find(catalog.default_id());
-    const size_t others = catalog.entries().size() - (model ? 1 : 0);
-    if (model) {
-        const std::string more = others == 0 ? "" : fmt::format(", and {} more (shimmy list)", others);
-        line("model", fmt::format("{} ({}){}", bold(model->id), describe(model->facts()), more));
-        line("context", context_text(*model, global));
-    } else {
-        line("model", "none found (shimmy discover shows where they are looked for)");
-    }
+    const ModelEntry model = *catalog.find(catalog.default_id());
+    const size_t others = catalog.entries().size() - 1;
+    const std::string more = others == 0 ? "" : fmt::format(", and {} more (shimmy list)", others);
+    line("model", fmt::format("{} ({}){}", bold(model.id), describe(model.facts()), more));
+    line("context", context_text(model, global));
     line("backend", fmt::format("{}, {} threads", global.backend == "reference" ? "reference" : "cpu",
                                 global.threads > 0 ? global.threads : base::usable_cpus()));
     line("OpenAI", fmt::format("base URL {}/v1, any API key", server.url()));
-    if (model) fmt::print("\n{}\n", curl_line(server.url(), *model));
+    fmt::print("\n{}\n", curl_line(server.url(), model));
     fmt::print("\nCtrl+C ends it.\n");
     std::fflush(stdout);
     if (!server.address().starts_with("127.") && server.address() != "::1")
@@ -117,10 +112,8 @@ base::Result<int> run_serve(const ServeOptions& options, const GlobalOptions& gi
     TRY_VOID(check_named_files(found, options));
     const std::string default_id = choose_default(found);
 
-    bool first = true;  // the start has looked already
-    Catalog catalog([&, model_path = options.model_path] {
-        return std::exchange(first, false) ? std::move(found.models) : find_models(global, model_path).models;
-    });
+    Catalog catalog(std::move(found.models),
+                    [global, path = options.model_path] { return find_models(global, path).models; });
     catalog.set_default(default_id);
     Service service(catalog, make_model_loader(global), {});
     TRY(const auto server, Server::start({.bind = std::move(bind),

@@ -2,7 +2,6 @@
 // any model and without a network has a server that talks.
 #pragma once
 
-#include <optional>
 #include <string_view>
 
 #include "shimmy/store/catalog.h"
@@ -11,7 +10,6 @@ namespace shimmy {
 
 constexpr std::string_view kGuideId = "shimmy-guide";
 
-// Nothing when the program was built without models/guide/shimmy-guide.gguf.
-std::optional<ModelEntry> guide_entry();
+ModelEntry guide_entry();
 
 }  // namespace shimmy

@@ -1,9 +1,9 @@
 #include "shimmy/app/model_loader.h"
 
 #include <memory>
-#include <optional>
 #include <utility>
 
+#include "airframe/text/chat_template.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "shimmy/app/load_model.h"
@@ -11,9 +11,9 @@
 
 namespace shimmy {
 
+using airframe::ChatTemplate;
 using airframe::Engine;
 using airframe::GgufFile;
-using airframe::JinjaTemplate;
 using airframe::Metadata;
 using airframe::SamplingParams;
 using airframe::Tokenizer;
@@ -38,43 +38,27 @@ SamplingParams sampling_of(const Metadata& metadata) {
     return sampling;
 }
 
-// A model's chat template with what it may refer to besides the conversation.
-struct ChatTemplate {
-    JinjaTemplate source;
-    std::string bos, eos;
-
-    base::Result<airframe::Rendered> render(const ChatInput& input) const {
-        boost::json::object variables = input.template_args;
-        variables["messages"] = input.messages;
-        if (!input.tools.empty()) variables["tools"] = input.tools;
-        variables["add_generation_prompt"] = input.add_generation_prompt;
-        variables["bos_token"] = bos;
-        variables["eos_token"] = eos;
-        return source.render(variables, {.now_unix_seconds = base::unix_seconds()});
-    }
-};
-
-std::string piece_of(const Tokenizer& tokenizer, std::optional<airframe::TokenId> id) {
-    return id ? std::string(tokenizer.piece(*id)) : std::string{};
-}
+using Render = std::function<base::Result<airframe::Rendered>(const ChatInput&)>;
 
 // A template that cannot be read leaves the model usable for plain prompts; chat requests then get the
 // reason.
-std::function<base::Result<airframe::Rendered>(const ChatInput&)> chat_renderer(const Metadata& metadata,
-                                                                                const Tokenizer& tokenizer) {
-    const auto text = metadata.get_string("tokenizer.chat_template");
-    if (!text || !*text) return {};
-    auto source = JinjaTemplate::parse(**text);
-    if (!source) {
-        base::log_warn("the chat template cannot be read: {}", source.error().message);
-        return [error = std::move(source).error()](const ChatInput&) -> base::Result<airframe::Rendered> {
+Render chat_renderer(const Metadata& metadata, const Tokenizer& tokenizer, const std::string& id) {
+    auto made = ChatTemplate::create(metadata, tokenizer);
+    if (!made) {
+        base::log_warn("{}: {}", id, made.error().message);
+        return [error = std::move(made).error()](const ChatInput&) -> base::Result<airframe::Rendered> {
             return std::unexpected(error);
         };
     }
-    const auto chat =
-        std::make_shared<const ChatTemplate>(*std::move(source), piece_of(tokenizer, tokenizer.special().bos),
-                                             piece_of(tokenizer, tokenizer.special().eos));
-    return [chat](const ChatInput& input) { return chat->render(input); };
+    const auto chat = std::make_shared<const ChatTemplate>(*std::move(made));
+    if (!chat->warning().empty()) base::log_warn("{}: {}", id, chat->warning());
+    return [chat](const ChatInput& input) {
+        return chat->render({.messages = input.messages,
+                             .tools = input.tools,
+                             .extra = input.template_args,
+                             .add_generation_prompt = input.add_generation_prompt,
+                             .now_seconds = airframe::local_seconds()});
+    };
 }
 
 base::Result<std::unique_ptr<LoadedModel>> load_for_serving(const ModelEntry& entry,
@@ -85,7 +69,7 @@ base::Result<std::unique_ptr<LoadedModel>> load_for_serving(const ModelEntry& en
     TRY(std::shared_ptr<const Tokenizer> tokenizer, Tokenizer::create(metadata));
     auto loaded = std::make_unique<LoadedModel>();
     loaded->id = entry.id;
-    loaded->render_chat = chat_renderer(metadata, *tokenizer);
+    loaded->render_chat = chat_renderer(metadata, *tokenizer, entry.id);
     loaded->sampling = sampling_of(metadata);
     loaded->file_bytes = entry.bytes;
     TRY(loaded->engine,

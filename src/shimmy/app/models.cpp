@@ -43,12 +43,11 @@ Discovery find_models(const GlobalOptions& global, const fs::path& model_path) {
     for (const std::string& list : global.model_dirs)
         for (std::string& dir : base::split_path_list(list)) options.model_dirs.push_back(std::move(dir));
     Discovery found = discover(search_places(options));
-    if (auto guide = guide_entry()) {
-        std::erase_if(found.models, [&](const ModelEntry& entry) { return is_copy_of(entry, *guide); });
-        for (ModelEntry& entry : found.models)
-            if (entry.id == guide->id) entry.id += "-file";  // the plain name stays with the built-in model
-        found.models.push_back(*std::move(guide));
-    }
+    ModelEntry guide = guide_entry();
+    std::erase_if(found.models, [&](const ModelEntry& entry) { return is_copy_of(entry, guide); });
+    for (ModelEntry& entry : found.models)
+        if (entry.id == guide.id) entry.id += "-file";  // the plain name stays with the built-in model
+    found.models.push_back(std::move(guide));
     return found;
 }
 

@@ -53,11 +53,10 @@ int welcome(const CLI::App& app, const GlobalOptions& global) {
         fmt::print("{}\n",
                    only_guide ? "No model files found yet; the built-in guide is ready:" : "Models found:");
     print_models(entries);
-    const std::string model = catalog.default_id().empty() ? "MODEL.gguf" : catalog.default_id();
     fmt::print("\nNext:\n");
     const std::vector<std::vector<std::string>> next{
         {"  shimmy serve", "start the server"},
-        {fmt::format("  shimmy generate {} --prompt \"Hello\"", model), "one answer here"},
+        {fmt::format("  shimmy generate {} --prompt \"Hello\"", catalog.default_id()), "one answer here"},
         {"  shimmy discover", "where models are looked for"},
         {"  shimmy --help", "all commands"},
     };

@@ -52,9 +52,8 @@ std::string model_id_of(std::string_view stem) {
     return id;
 }
 
-Catalog::Catalog(Scan scan) : scan_(std::move(scan)), entries_(sorted(scan_())) {}
-
-Catalog::Catalog(std::vector<ModelEntry> entries) : entries_(sorted(std::move(entries))) {}
+Catalog::Catalog(std::vector<ModelEntry> entries, Scan rescan)
+    : rescan_(std::move(rescan)), entries_(sorted(std::move(entries))) {}
 
 std::optional<ModelEntry> Catalog::find(std::string_view name) const {
     const auto entries = snapshot();
@@ -107,8 +106,8 @@ void Catalog::set_default(std::string id) {
 }
 
 void Catalog::refresh() {
-    if (!scan_) return;
-    auto fresh = sorted(scan_());  // without the lock: the disk may be slow
+    if (!rescan_) return;
+    auto fresh = sorted(rescan_());  // without the lock: the disk may be slow
     std::lock_guard lock(mutex_);
     entries_ = std::move(fresh);
 }

@@ -1,7 +1,7 @@
 // Catalog: the models this machine has, by the names people call them. Finding files is discovery.h's work;
 // here are the names, the look-up and the order. All functions may be called from any thread.
 //
-//   Catalog catalog(std::move(entries), [] { return discover(places); });
+//   Catalog catalog(discover(places).models, [=] { return discover(places).models; });
 //   auto entry = catalog.find("llama3.2");          // also "llama3.2:latest", any case, or the file stem as
 //   it stands TRY(auto file, open_model(*entry));
 #pragma once
@@ -62,9 +62,8 @@ class Catalog {
   public:
     using Scan = std::function<std::vector<ModelEntry>()>;
 
-    // `scan` is called at once and by refresh(); its entries' ids must differ from each other.
-    explicit Catalog(Scan scan);
-    explicit Catalog(std::vector<ModelEntry> entries);  // fixed: refresh() changes nothing
+    // Ids must differ from each other. `rescan` gives fresh entries to refresh(), on any thread; empty: none.
+    explicit Catalog(std::vector<ModelEntry> entries, Scan rescan = {});
 
     // By id, exactly; then without regard to case; then by alias, file stem, "name" for "name:latest" and the
     // reverse.
@@ -88,7 +87,7 @@ class Catalog {
     std::shared_ptr<const std::vector<ModelEntry>> snapshot() const;
     bool may_refresh();  // unknown names, however many, make us look at the disk once a second at most
 
-    Scan scan_;
+    const Scan rescan_;
     mutable std::mutex mutex_;
     std::shared_ptr<const std::vector<ModelEntry>> entries_;
     std::string default_id_;

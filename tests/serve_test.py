@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""`shimmy serve` from outside: the banner, what it says works, start-up time and memory, variables, signals.
+
+Usage: serve_test.py BINARY
+"""
+
+import json
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+from support import Program, clean_environment
+
+BINARY = sys.argv[1]
+STARTUP_SECONDS_MAX = 0.100
+MEMORY_BYTES_MAX = 50 << 20
+GUIDE_BYTES_MAX = 8 << 20
+
+
+class Server:
+    """A running server; its banner is read up to the line that ends it."""
+
+    def __init__(self, shimmy, *arguments, env=None):
+        environment = clean_environment(shimmy.home) | (env or {})
+        self.process = subprocess.Popen([shimmy.binary, "serve", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        text=True, cwd=shimmy.home, env=environment)
+        self.banner = ""
+        for line in self.process.stdout:
+            self.banner += line
+            if "Ctrl+C" in line:
+                break
+        match = re.search(r"http://\S+:\d+", self.banner)
+        self.url = match.group(0) if match else None
+
+    def get(self, path):
+        with urllib.request.urlopen(self.url + path, timeout=60) as reply:
+            return json.load(reply)
+
+    def post(self, path, body):
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=120) as reply:
+            return json.load(reply)
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(timeout=30)
+        self.errors = self.process.stderr.read()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return code
+
+
+class Serve(unittest.TestCase):
+    def setUp(self):
+        self.shimmy = Program(BINARY)
+        self.addCleanup(self.shimmy.folder.cleanup)
+        self.servers = []
+
+    def tearDown(self):
+        for server in self.servers:
+            if server.process.poll() is None:
+                server.process.kill()
+                server.process.wait()
+            server.process.stdout.close()
+            server.process.stderr.close()
+
+    def start(self, *arguments, env=None):
+        self.servers.append(Server(self.shimmy, *arguments, env=env))
+        return self.servers[-1]
+
+    def test_banner_and_pasted_curl_line(self):
+        server = self.start()
+        lines = server.banner.splitlines()
+        self.assertIn(server.url, lines[0])
+        self.assertIn("shimmy-guide", server.banner)
+        self.assertIn("1,024 tokens", server.banner)
+        self.assertIn(f"{server.url}/v1", server.banner)
+        self.assertNotIn("\x1b", server.banner)
+        curl = next(line for line in lines if line.startswith("curl "))
+        done = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=120, check=False)
+        content = json.loads(done.stdout)["choices"][0]["message"]["content"]
+        self.assertRegex(content, r"[A-Za-z]+ [a-z]+ [a-z]+")
+        self.assertEqual(server.stop(), 0)
+
+    def test_a_machine_with_no_models_has_the_guide(self):
+        server = self.start()
+        self.assertEqual([model["id"] for model in server.get("/v1/models")["data"]], ["shimmy-guide"])
+
+    def test_unknown_model_is_404(self):
+        server = self.start()
+        with self.assertRaises(urllib.error.HTTPError) as caught:
+            server.post("/v1/chat/completions", {"model": "gone", "messages": [{"role": "user", "content": "x"}]})
+        self.assertEqual(caught.exception.code, 404)
+        self.assertIn("shimmy-guide", json.load(caught.exception)["error"]["message"])
+
+    def test_second_server_takes_the_next_port(self):
+        first, second = self.start(), self.start()
+        self.assertNotEqual(first.url, second.url)
+        self.assertEqual(second.get("/health")["status"], "ok")
+
+    def test_address_from_options_and_variables(self):
+        def free_port():
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                return probe.getsockname()[1]
+        port, other = free_port(), free_port()
+        self.assertEqual(self.start(env={"SHIMMY_PORT": str(port)}).url, f"http://127.0.0.1:{port}")
+        server = self.start("--bind", f"127.0.0.1:{other}", env={"SHIMMY_PORT": str(port), "SHIMMY_BIND_ADDRESS": "x"})
+        self.assertEqual(server.url, f"http://127.0.0.1:{other}")
+        busy = self.shimmy.run("serve", "--bind", f"127.0.0.1:{other}")
+        self.assertEqual(busy.returncode, 1)
+        self.assertIn(str(other), busy.stderr)
+
+    def test_named_files(self):
+        done = self.shimmy.run("serve", "--model-path", "gone.gguf")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("gone.gguf: no such file", done.stderr)
+        server = self.start(env={"SHIMMY_BASE_GGUF": "/nowhere/x.gguf", "SHIMMY_MAX_CTX": "7"})
+        self.assertEqual(server.stop(), 0)
+        self.assertIn("SHIMMY_BASE_GGUF=/nowhere/x.gguf: no such file", server.errors)
+        self.assertIn("SHIMMY_MAX_CTX=7", server.errors)
+
+    def test_signals(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.assertEqual(self.start().stop(number), 0)
+
+    def test_start_up_time_and_memory(self):
+        """From process start to the first /health answer, the best of five; memory after answering a chat request."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        best = min(self.time_to_health(port) for _ in range(5))
+        self.assertLessEqual(best, STARTUP_SECONDS_MAX)
+        server = self.start()
+        server.post("/v1/chat/completions",
+                    {"model": "shimmy-guide", "max_tokens": 8, "messages": [{"role": "user", "content": "Hello"}]})
+        status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
+        resident = int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) * 1024
+        self.assertLessEqual(resident, MEMORY_BYTES_MAX + GUIDE_BYTES_MAX)
+        print(f"\nfirst /health after {best * 1e3:.0f} ms; {resident / 1e6:.1f} MB resident after a chat", file=sys.stderr)
+
+    def time_to_health(self, port):
+        request = f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode()
+        start = time.monotonic()
+        process = subprocess.Popen([self.shimmy.binary, "serve", "--bind", f"127.0.0.1:{port}"], cwd=self.shimmy.home,
+                                   env=clean_environment(self.shimmy.home), stdout=subprocess.DEVNULL)
+        try:
+            while time.monotonic() - start < 10:
+                try:
+                    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+                        connection.sendall(request)
+                        if b" 200 " in connection.recv(64):
+                            return time.monotonic() - start
+                except ConnectionRefusedError:
+                    time.sleep(0.001)
+            self.fail("no answer from /health")
+        finally:
+            process.terminate()
+            process.wait()
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
