@@ -21,6 +21,15 @@ std::optional<uint64_t> read_number(const char* path) {
     return std::nullopt;  // "max", or no such file
 }
 
+// Memory of the cgroup that only caches files and is given back when asked for: a mapped model, for one.
+uint64_t cgroup_file_cache_bytes() {
+    std::ifstream file("/sys/fs/cgroup/memory.stat");
+    uint64_t total = 0, bytes = 0;
+    for (std::string key; file >> key >> bytes;)
+        if (key == "inactive_file" || key == "active_file") total += bytes;
+    return total;
+}
+
 // The quota of cgroup v2 in processors, when one is set.
 std::optional<int> cgroup_cpus() {
     std::ifstream file("/sys/fs/cgroup/cpu.max");
@@ -63,7 +72,10 @@ uint64_t available_memory_bytes() {
     }
     const auto limit = read_number("/sys/fs/cgroup/memory.max");
     const auto used = read_number("/sys/fs/cgroup/memory.current");
-    if (limit && used) available = std::min(available, *limit > *used ? *limit - *used : 0);
+    if (limit && used) {
+        const uint64_t held = *used - std::min(*used, cgroup_file_cache_bytes());
+        available = std::min(available, *limit > held ? *limit - held : 0);
+    }
     return available;
 }
 
