@@ -97,9 +97,10 @@ constexpr SplitStep kChameleon[] = {
     {R"(\p{N})"},
     {R"([\p{P}!-/:-@\[-`{-~])"},
     {GPT2_PATTERN}};
+// Inside a run of spaces "\s*[\r\n]+" has failed before; looking back spares trying it at every 512th.
 constexpr SplitStep kJais2[] = {{
     CONTRACTIONS "|" LETTERS R"(|\p{N}{1,3}|)" SYMBOLS
-    R"(|\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S))"
+    R"(|(?:(?<!\s)|(?<=[\r\n]))\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S))"
     R"(|\s{4}(?!\S)|\s{1,2}(?!\S)|\s)"}};
 // The published classes are letters and marks "&& not Han"; without set operations, that is everything that is not
 // one of the other general categories, nor Han.

@@ -17,6 +17,8 @@ using base::Result;
 constexpr std::string_view kTokensKey = "tokenizer.ggml.tokens";
 constexpr std::string_view kKindsKey = "tokenizer.ggml.token_type";
 constexpr std::string_view kScoresKey = "tokenizer.ggml.scores";
+constexpr std::string_view kAddBosKey = "tokenizer.ggml.add_bos_token";
+constexpr std::string_view kAddEosKey = "tokenizer.ggml.add_eos_token";
 constexpr std::string_view kSpaceSign = "\xE2\x96\x81";  // U+2581, SentencePiece's visible space
 
 template <class... Args>
@@ -148,7 +150,7 @@ Result<std::unique_ptr<const Vocab>> Vocab::load(const Metadata& metadata, Token
     TRY_VOID(vocab->read_pieces(kind, pieces));
     vocab->build_lookups(kind);
     TRY_VOID(vocab->read_flags(metadata, defaults));
-    vocab->complete_roles(kind);
+    vocab->complete_roles(metadata, kind);
     return vocab;
 }
 
@@ -217,15 +219,15 @@ Result<void> Vocab::read_flags(const Metadata& metadata, const Defaults& default
         out = value.value_or(otherwise);
         return {};
     };
-    TRY_VOID(read("tokenizer.ggml.add_bos_token", defaults.add_bos, special_.add_bos));
-    TRY_VOID(read("tokenizer.ggml.add_eos_token", defaults.add_eos, special_.add_eos));
+    TRY_VOID(read(kAddBosKey, defaults.add_bos, special_.add_bos));
+    TRY_VOID(read(kAddEosKey, defaults.add_eos, special_.add_eos));
     TRY_VOID(read("tokenizer.ggml.add_space_prefix", defaults.add_space_prefix, add_space_prefix_));
     TRY_VOID(read("tokenizer.ggml.remove_extra_whitespaces", false, remove_extra_spaces_));
     return {};
 }
 
 // Roles that the metadata leaves out though the kind of tokenizer has them.
-void Vocab::complete_roles(TokenizerKind kind) {
+void Vocab::complete_roles(const Metadata& metadata, TokenizerKind kind) {
     const auto complete = [](std::optional<TokenId>& role, std::optional<TokenId> otherwise) {
         if (!role) role = otherwise;
     };
@@ -238,14 +240,15 @@ void Vocab::complete_roles(TokenizerKind kind) {
         complete(special_.eos, find_piece("</s>"));
         complete(special_.unk, find_piece("<unk>"));
     }
-    const auto disable = [](bool& flag, std::optional<TokenId> role, std::string_view what) {
+    // Without the token the flag means nothing; only where the file itself sets it is that worth a word.
+    const auto disable = [&](bool& flag, std::optional<TokenId> role, std::string_view key) {
         if (!flag || role) return;
-        base::log_warn("the vocabulary asks for a token at the {} of texts but names none: none is added",
-                       what);
+        if (metadata.find(key) != nullptr)
+            base::log_warn("{} is true, but the vocabulary names no such token: none is added", key);
         flag = false;
     };
-    disable(special_.add_bos, special_.bos, "beginning");
-    disable(special_.add_eos, special_.eos, "end");
+    disable(special_.add_bos, special_.bos, kAddBosKey);
+    disable(special_.add_eos, special_.eos, kAddEosKey);
 }
 
 void Vocab::append_byte(unsigned char byte, std::vector<TokenId>& out) const {

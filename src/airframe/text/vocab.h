@@ -32,7 +32,9 @@ enum class TokenizerKind {
 };
 
 // Tokens that stand for text and are produced by merging.
-inline bool is_ordinary(TokenKind kind) { return kind == TokenKind::kNormal || kind == TokenKind::kUserDefined; }
+inline bool is_ordinary(TokenKind kind) {
+    return kind == TokenKind::kNormal || kind == TokenKind::kUserDefined;
+}
 
 // Writes `piece` with every U+2581, SentencePiece's visible space, as a space, and returns the end.
 // REQUIRES: room for piece.size() bytes.
@@ -80,7 +82,7 @@ class Vocab {
     base::Result<void> read_pieces(TokenizerKind kind, std::span<const std::string_view> pieces);
     base::Result<void> read_flags(const Metadata& metadata, const Defaults& defaults);
     void build_lookups(TokenizerKind kind);
-    void complete_roles(TokenizerKind kind);
+    void complete_roles(const Metadata& metadata, TokenizerKind kind);
 
     StringTable pieces_, texts_;
     std::vector<TokenKind> kinds_;
