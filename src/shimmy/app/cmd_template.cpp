@@ -170,7 +170,8 @@ Result<std::string> answer_line(const std::string& text, LastTemplate& last) {
     json::object variables{{"tools", nullptr}, {"documents", nullptr}};
     TRY_VOID(add_members(variables, *line, "context"));
     for (const char* key : {"messages", "tools"}) {
-        if (const json::value* given = line->if_contains(key)) variables[key] = *given;
+        const json::value* given = line->if_contains(key);
+        if (given != nullptr && !given->is_null()) variables[key] = *given;
     }
     TRY_VOID(add_members(variables, *line, "extra"));
     airframe::RenderOptions options;
