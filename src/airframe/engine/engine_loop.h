@@ -23,8 +23,7 @@
 namespace airframe {
 
 struct EngineLoopParts {
-    // Model::forward over the engine's KV pool: logits of batch.logit_rows go to the span [logit_rows,
-    // vocab].
+    // Model::forward over the engine's KV pool: the span is logits_out [logit_rows, vocab].
     std::function<void(const Batch&, std::span<float>)> forward;
     std::shared_ptr<const Tokenizer> tokenizer;
     uint32_t vocab = 0;

@@ -7,8 +7,7 @@
 namespace airframe {
 namespace {
 
-// Prompts computed side by side even when the first alone would fill the step: a short one need not wait for
-// a long one.
+// Prompts computed side by side even when the first alone fills the step: short ones need not wait for it.
 constexpr size_t kPromptsSideBySide = 4;
 
 void insert_by_age(std::vector<Sequence*>& list, Sequence& sequence) {
@@ -75,8 +74,7 @@ void Scheduler::commit(std::span<const RowResult> results) {
 
 bool Scheduler::is_decoding() const { return std::ranges::any_of(running_, is_decoding_now); }
 
-// Schedules the row of each sequence with one token to compute, oldest first, and sees to it that it has a
-// page.
+// Schedules the row of each sequence with one token to compute, oldest first, and finds pages for them.
 void Scheduler::make_room_for_decoding() {
     for (size_t i = 0; i < running_.size(); ++i) {
         Sequence& sequence = *running_[i];
@@ -112,8 +110,7 @@ void Scheduler::admit(int32_t prefill_rows) {
     }
 }
 
-// Takes all pages that the tokens known so far need, cached ones first, leaving one for each that runs
-// already.
+// Takes all pages that the tokens known so far need, cached ones first; leaves one for each that runs.
 Scheduler::Admission Scheduler::try_admit(Sequence& sequence) {
     // The last token is always computed: its logits are wanted.
     pages_.acquire_prefix(std::span(sequence.tokens).first(sequence.tokens.size() - 1), sequence.page_hashes,
@@ -147,8 +144,7 @@ Scheduler::Admission Scheduler::try_admit(Sequence& sequence) {
     return Admission::kDone;
 }
 
-// True when a running prompt is about to compute the very page that `sequence` needs next: waiting is
-// cheaper.
+// True when a running prompt is about to compute the page that `sequence` needs next: waiting is cheaper.
 bool Scheduler::is_being_computed(const Sequence& sequence) const {
     const size_t page = sequence.pages.size();
     if (page >= sequence.page_hashes.size()) return false;
@@ -169,13 +165,11 @@ void Scheduler::share_prefill(int32_t rows) {
         sequence.scheduled_rows += given;
         rows -= given;
     };
-    Sequence& oldest = *prefilling_.front();
-    give(oldest, (rows + 1) / 2);
-    std::sort(prefilling_.begin() + 1, prefilling_.end(), [](const Sequence* a, const Sequence* b) {
+    give(*prefilling_.front(), (rows + 1) / 2);
+    std::ranges::sort(prefilling_, [](const Sequence* a, const Sequence* b) {
         return a->remaining() != b->remaining() ? a->remaining() < b->remaining() : a->id < b->id;
     });
-    for (size_t i = 1; i < prefilling_.size(); ++i) give(*prefilling_[i], rows);
-    give(oldest, rows);
+    for (Sequence* sequence : prefilling_) give(*sequence, rows);
 }
 
 void Scheduler::build() {

@@ -94,6 +94,14 @@ TEST_F(SchedulerTest, AShortPromptPassesALongOneWithoutStoppingIt) {
     EXPECT_EQ(short_prompt.size(), 5);
 }
 
+TEST_F(SchedulerTest, OfEqualPromptsTheOlderIsFinishedFirst) {
+    Sequence& first = add(20);
+    Sequence& second = add(20, 50);
+    const Step& step = next();
+    EXPECT_EQ(rows_of(step, first), 8);
+    EXPECT_EQ(rows_of(step, second), 0);
+}
+
 TEST_F(SchedulerTest, ARepeatedPromptIsFoundInTheCacheExceptItsLastToken) {
     Sequence& first = add(8);
     run(2);
