@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "airframe/backend/cpu/cpu_backend.h"
+#include "airframe/backend/random_blocks.h"
 #include "airframe/backend/reference/reference_backend.h"
-#include "airframe/quant/f16.h"
 #include "base/rng.h"
 
 namespace airframe {
@@ -42,27 +42,6 @@ Floats random_floats(base::Rng& rng, int64_t n, bool outliers = true) {
     Floats out(static_cast<size_t>(n));
     for (float& x : out)
         x = static_cast<float>(normal(rng) * (outliers && rng.next_below(100) == 0 ? 12 : 1));
-    return out;
-}
-
-// Random blocks of any format: bytes drawn until the weights are finite and of a sane size.
-std::vector<std::byte> random_blocks(base::Rng& rng, QuantType type, int64_t rows, int64_t cols) {
-    const QuantTraits& t = traits(type);
-    std::vector<std::byte> out(static_cast<size_t>(rows * row_bytes(type, cols)));
-    const int64_t elems = std::max<int64_t>(t.block_elems, 1);
-    Floats weights(static_cast<size_t>(elems));
-    for (size_t at = 0; at < out.size(); at += static_cast<size_t>(t.block_bytes)) {
-        for (int tries = 0; tries < 100000; ++tries) {
-            for (int64_t i = 0; i < t.block_bytes; ++i)
-                out[at + static_cast<size_t>(i)] = static_cast<std::byte>(rng.next_below(256));
-            t.dequantize_row(&out[at], weights.data(), elems);
-            float peak = 0;
-            bool finite = true;
-            for (const float w : weights)
-                finite = finite && std::isfinite(w), peak = std::max(peak, std::abs(w));
-            if (finite && peak > 0.02f && peak < 2) break;
-        }
-    }
     return out;
 }
 
@@ -573,11 +552,20 @@ TEST_P(Conformance, NanReachesTheResult) {
         }
 }
 
-TEST(CpuBackend, RefusesUnknownAndAbsentInstructionSets) {
-    const auto unknown = make_cpu_backend({.isa = "mmx"});
+TEST(CpuBackend, TakesItsInstructionSetFromOptionsThenFromTheEnvironment) {
+    setenv("SHIMMY_CPU_ISA", "scalar", 1);
+    EXPECT_THAT(std::string(make_cpu_backend({.threads = 1}).value()->description()),
+                testing::HasSubstr("no vector instructions, 1 thread"));
+    setenv("SHIMMY_CPU_ISA", "mmx", 1);
+    const auto unknown = make_cpu_backend({});
     ASSERT_FALSE(unknown);
     EXPECT_EQ(unknown.error().code, base::ErrorCode::kInvalidArgument);
     EXPECT_THAT(unknown.error().message, testing::HasSubstr("scalar"));
+    EXPECT_TRUE(make_cpu_backend({.isa = "scalar"}));
+    unsetenv("SHIMMY_CPU_ISA");
+}
+
+TEST(CpuBackend, RefusesNegativeThreads) {
     const auto threads = make_cpu_backend({.threads = -1});
     ASSERT_FALSE(threads);
     EXPECT_THAT(threads.error().message, testing::HasSubstr("-1"));

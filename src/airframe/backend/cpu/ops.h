@@ -1,5 +1,5 @@
-// The class behind make_cpu_backend. Its ops live in rooms: ops_memory (in cpu_backend.cpp), ops_matmul.cpp,
-// ops_attention.cpp, ops_moe.cpp.
+// The class behind make_cpu_backend. Its ops live in cpu_backend.cpp (embedding, norm), ops_matmul.cpp,
+// ops_attention.cpp and ops_moe.cpp.
 #pragma once
 
 #include <string>

@@ -26,7 +26,7 @@ void CpuBackend::linear(const Rows& x, std::span<const Linear> weights, std::spa
         integers = integers || takes_integers(machine_.kernels, weights[i]);
     }
     const Input input = machine_.prepare({row_of(x, 0), nullptr, x.rows, x.cols, integers});
-    machine_.pool.run([&](int part, int parts) {
+    machine_.run(work_of(weights, x.rows), [&](int part, int parts) {
         Arena& scratch = machine_.scratch(part);
         for_panels(weights, part, parts, [&](size_t which, Range panel) {
             scratch.reset();
@@ -45,7 +45,7 @@ void CpuBackend::linear_add(const Rows& x, const Linear& weight, const Norm& pos
     const Input input =
         machine_.prepare({row_of(x, 0), nullptr, x.rows, x.cols, takes_integers(kernels, weight)});
     float* whole = post_norm ? machine_.shared().take<float>(x.rows * residual.cols) : nullptr;
-    machine_.pool.run([&](int part, int parts) {
+    machine_.run(work_of({&weight, 1}, x.rows), [&](int part, int parts) {
         Arena& scratch = machine_.scratch(part);
         for_panels({&weight, 1}, part, parts, [&](size_t, Range panel) {
             scratch.reset();
@@ -80,7 +80,7 @@ void CpuBackend::ffn_in(const FfnInArgs& args) {
     const Kernels& kernels = machine_.kernels;
     const bool integers = takes_integers(kernels, args.up) || takes_integers(kernels, args.gate);
     const Input input = machine_.prepare({row_of(args.x, 0), nullptr, args.x.rows, args.x.cols, integers});
-    machine_.pool.run([&](int part, int parts) {
+    machine_.run(2 * work_of({&args.up, 1}, args.x.rows), [&](int part, int parts) {
         Arena& scratch = machine_.scratch(part);
         for_panels({&args.up, 1}, part, parts, [&](size_t, Range panel) {
             scratch.reset();
@@ -100,7 +100,7 @@ void CpuBackend::logits(const LogitsArgs& args) {
         norm_row(kernels, args.norm, row_of(args.x, args.rows[static_cast<size_t>(i)]), dim,
                  normed + i * dim);
     const Input input = machine_.prepare({normed, nullptr, n_rows, dim, takes_integers(kernels, args.head)});
-    machine_.pool.run([&](int part, int parts) {
+    machine_.run(work_of({&args.head, 1}, n_rows), [&](int part, int parts) {
         Arena& scratch = machine_.scratch(part);
         for_panels({&args.head, 1}, part, parts, [&](size_t, Range panel) {
             scratch.reset();

@@ -32,7 +32,7 @@ struct Routing {
 
 void route(Machine& machine, const MoeArgs& args, const Input& input, const Routing& routing) {
     const Linear shared{args.shared_router, {}};
-    machine.run(args.x.cols * args.n_experts, [&](int part, int parts) {
+    machine.run(work_of({&args.router, 1}, args.x.rows), [&](int part, int parts) {
         Arena& scratch = machine.scratch(part);
         for_panels({&args.router, 1}, part, parts, [&](size_t, Range panel) {
             scratch.reset();
@@ -146,13 +146,15 @@ void CpuBackend::moe(const MoeArgs& args) {
 
     const std::span<Expert> experts = group_rows(machine_, args, routing);
     plan_experts(machine_, args, experts);
+    int64_t work = 0;
+    for (const Expert& expert : experts) work += work_of({&expert.down, 1}, expert.n_rows);
     const auto fill_all = [&](Input Expert::* input, InputSource Expert::* source) {
         machine_.run(n_rows * args.n_active * dim, [&](int part, int parts) {
             for (Expert& expert : experts) machine_.fill(expert.*input, expert.*source, part, parts);
         });
     };
     fill_all(&Expert::x, &Expert::x_source);
-    machine_.pool.run([&](int part, int parts) {
+    machine_.run(work, [&](int part, int parts) {
         Arena& scratch = machine_.scratch(part);
         for (Expert& expert : experts)
             for_panels({&expert.in.up, 1}, part, parts, [&](size_t, Range panel) {
@@ -162,7 +164,7 @@ void CpuBackend::moe(const MoeArgs& args) {
             });
     });
     fill_all(&Expert::hidden, &Expert::hidden_source);
-    machine_.pool.run([&](int part, int parts) {
+    machine_.run(work, [&](int part, int parts) {
         for (const Expert& expert : experts) add_down(machine_, args, expert, part, parts);
     });
 }

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <vector>
 
-#include "airframe/quant/f16.h"
 #include "airframe/backend/host_memory.h"
+#include "airframe/quant/f16.h"
 #include "base/check.h"
 
 namespace airframe::reference {

@@ -19,7 +19,7 @@ using Bytes = __m256i;
 
 constexpr int kLanes = 8;
 constexpr int kBytes = 32;
-constexpr int kUnroll = 8;  // of loops over the vectors of a chunk: shifts become constants
+constexpr int kUnroll = 8;    // of loops over the vectors of a chunk: shifts become constants
 constexpr int kTileRows = 6;  // 6 x 2 sums, two operands, a broadcast: 15 of 16 registers
 
 SIMD Floats load(const float* p) { return _mm256_loadu_ps(p); }

@@ -20,7 +20,7 @@ using Bytes = __m512i;
 
 constexpr int kLanes = 16;
 constexpr int kBytes = 64;
-constexpr int kUnroll = 8;  // of loops over the vectors of a chunk: shifts become constants
+constexpr int kUnroll = 8;     // of loops over the vectors of a chunk: shifts become constants
 constexpr int kTileRows = 12;  // 12 x 2 sums, two operands, a broadcast: 27 of 32 registers
 
 SIMD Floats load(const float* p) { return _mm512_loadu_ps(p); }

@@ -21,7 +21,7 @@ struct Bytes {
 
 constexpr int kLanes = 8;
 constexpr int kBytes = 32;    // always 4 * kLanes
-constexpr int kUnroll = 1;   // of loops over the vectors of a chunk
+constexpr int kUnroll = 1;    // of loops over the vectors of a chunk
 constexpr int kTileRows = 4;  // rows of a gemm tile; it is two vectors wide
 
 SIMD Floats load(const float* p) {
