@@ -78,8 +78,8 @@ struct Pretokenizer::Search {
             pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
             result = run(step, text, from);
         }
-        CHECK(result >= 0 || result == PCRE2_ERROR_NOMATCH, "pre-tokenizer pattern failed with PCRE2 error {}",
-              result);
+        CHECK(result >= 0 || result == PCRE2_ERROR_NOMATCH,
+              "pre-tokenizer pattern failed with PCRE2 error {}", result);
         if (result < 0) return {text.size(), text.size()};
         const size_t* bounds = pcre2_get_ovector_pointer(match.get());
         return {bounds[0], bounds[1]};

@@ -6,6 +6,7 @@
 #include <bit>
 #include <boost/json.hpp>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -90,6 +91,39 @@ TEST(TokenizerVectors, LinesOfJson) {
         }
     });
     EXPECT_GE(vocabularies, 9);
+}
+
+// Files with damaged vocabularies, made by the script in the shared test data: refused, or harmless.
+TEST(TokenizerVectors, DamagedFiles) {
+    REQUIRE_TEST_DATA(data);
+    const fs::path folder = fs::path(::testing::TempDir()) / "shimmy_tokenizer_vectors_test";
+    const std::string command =
+        fmt::format("python3 {}/bad_gguf/make_bad_gguf.py {}", data.string(), folder.string());
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+    size_t cases = 0;
+    const json::value index = json::parse(read_file(folder / "index.json"));
+    for (const json::value& entry : index.as_array()) {
+        if (entry.at("level").as_string() != "tokenizer") continue;
+        const std::string name(entry.at("file").as_string());
+        SCOPED_TRACE(name);
+        ++cases;
+        const auto file = GgufFile::open_header(folder / name);
+        if (!file) continue;
+        const auto tokenizer = Tokenizer::create(file->metadata());
+        // More tokens than embeddings is the model's business: the vocabulary is sound.
+        if (entry.at("expect").as_string() == "reject" && name != "tok_more_than_embeddings.gguf")
+            EXPECT_FALSE(tokenizer);
+        if (!tokenizer) {
+            EXPECT_FALSE(tokenizer.error().param.empty()) << tokenizer.error().message;
+            continue;
+        }
+        for (const std::string text : {"", "hello <s> \xff world\n", "▁▁"}) {
+            const auto ids = (*tokenizer)->encode(text, {.add_special = true, .parse_special = true});
+            (void)(*tokenizer)->decode(ids);
+        }
+    }
+    EXPECT_GE(cases, 25);
+    fs::remove_all(folder);
 }
 
 // SHA-256 (FIPS 180-4) in hexadecimal, of the ids as little-endian 32-bit integers: how the long vectors are
