@@ -8,17 +8,17 @@ function(add_floor name)
   target_link_libraries(${name} PUBLIC ${ARG_LINKS})
 endfunction()
 
-# add_floor_test(NAME [SOURCES ...] [LINKS ...]): a GoogleTest program found by CTest, case by case.
-# Tests that need the shared test data find it through SHIMMY_TEST_DATA.
+# add_floor_test(NAME [ASAN] [SOURCES ...] [LINKS ...]): a GoogleTest program found by CTest, case by case.
+# ASAN: it reads what comes from outside or manages memory, so the deep tests run it under AddressSanitizer too. Tests that need the shared test data find it through SHIMMY_TEST_DATA.
 function(add_floor_test name)
   if(NOT SHIMMY_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "ASAN" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gtest_main GTest::gmock)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
-  if(SHIMMY_DEEP_TESTS)
+  if(SHIMMY_DEEP_TESTS AND ARG_ASAN)
     add_asan_test(${name})
   endif()
 endfunction()

@@ -27,6 +27,10 @@ struct RenderOptions {
     int64_t now_unix_seconds = 0;          // for strftime_now
     // Top-level variables whose strings come from users; all others are trusted.
     std::vector<std::string> untrusted_variables = {"messages", "tools", "documents"};
+    // Values of a "role" member that count as the template's own words: templates build control tokens around
+    // them
+    // ("<|" + message.role + "|>"), and these cannot make any other.
+    std::vector<std::string> trusted_roles = {"system", "developer", "user", "assistant", "tool"};
     // Whether list.append and its like work. The sandbox of Hugging Face forbids them; other servers do not.
     bool lists_may_change = false;
 };

@@ -104,7 +104,7 @@ Value Machine::index(const Value& object, const Value& key) {
             const size_t begin = text.offset_of(budget(), place);
             size_t end = begin;
             base::next_code_point(text.view(), end);
-            return Value::string(text.slice(budget(), begin, end));
+            return object.with_text(text.slice(budget(), begin, end));
         }
         case Kind::kBytes:
             return Value::integer(static_cast<unsigned char>(object.view()[static_cast<size_t>(place)]));

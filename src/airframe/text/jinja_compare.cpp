@@ -259,6 +259,10 @@ std::optional<Value> Items::next() {
             return Value::integer(source_.as_range()->at(at_++));
         case Kind::kIterator: {
             Iterator& iterator = *source_.as_iterator();
+            if (!iterator.source) {
+                iterator.source = heap_->list({});  // walked already, should it fail or walk itself
+                iterator.source = heap_->list(iterator.produce());
+            }
             if (iterator.at >= iterator.source->items.size()) return std::nullopt;
             return iterator.source->items[iterator.at++];
         }

@@ -25,8 +25,8 @@ Value integer(Machine& machine, Params p) {
     const Value& value = p[0];
     require_defined(value);
     if (value.is_integer()) return machine.heap().integer(value.as_big());
-    const int base = static_cast<int>(std::clamp<int64_t>(integer_or(p[2], 10, "base"), 0, 36));
     if (value.is_string()) {
+        const int base = static_cast<int>(std::clamp<int64_t>(integer_or(p[2], 10, "base"), 0, 36));
         if (const auto whole = parse_integer(text_of(machine, value).view(), base))
             return machine.heap().integer(*whole);
     }

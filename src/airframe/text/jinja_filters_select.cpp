@@ -1,6 +1,7 @@
 // Filters that take out, choose or convert items: by attribute, by test, by filter. And what those over
 // sequences share.
 #include <algorithm>
+#include <memory>
 
 #include "airframe/text/jinja_filters.h"
 #include "airframe/text/jinja_strings.h"
@@ -87,7 +88,21 @@ Value call_with(Machine& machine, const Native& native, const Value& item, std::
     return machine.apply(native, {positional, named});
 }
 
-Value map_attribute(Machine& machine, const Args& args) {
+// The arguments of a call, kept for an iterator that outlives it.
+struct KeptArgs {
+    std::vector<Value> positional;
+    std::vector<NamedArg> named;
+    std::vector<Str> names;
+    explicit KeptArgs(Machine& machine, const Args& args)
+        : positional(args.positional.begin(), args.positional.end()) {
+        for (const NamedArg& arg : args.named) {
+            names.push_back(Str::make(machine.budget(), arg.name));
+            named.push_back({names.back().view(), arg.value});
+        }
+    }
+};
+
+std::vector<Value> map_attribute(Machine& machine, const KeptArgs& args) {
     Value attribute, fallback;
     for (const NamedArg& arg : args.named) {
         if (arg.name == "attribute")
@@ -102,27 +117,24 @@ Value map_attribute(Machine& machine, const Args& args) {
     std::vector<Value> out;
     Items items(machine.heap(), args.positional[0]);
     while (auto item = items.next()) out.push_back(getter.get(*item));
-    return machine.heap().iterator(std::move(out));
+    return out;
 }
 
-Value map(Machine& machine, const Args& args) {
-    if (args.positional.empty()) raise("map needs something to walk");
-    if (!truthy(args.positional[0])) return machine.heap().iterator({});
+std::vector<Value> mapped(Machine& machine, const KeptArgs& args) {
+    if (!truthy(args.positional[0])) return {};
     if (args.positional.size() == 1) return map_attribute(machine, args);
     const Native& filter = filter_named(machine, args.positional[1]);
+    const auto more = std::span(args.positional).subspan(2);
     std::vector<Value> out;
     Items items(machine.heap(), args.positional[0]);
-    while (auto item = items.next()) {
-        out.push_back(call_with(machine, filter, *item, args.positional.subspan(2), args.named));
-    }
-    return machine.heap().iterator(std::move(out));
+    while (auto item = items.next()) out.push_back(call_with(machine, filter, *item, more, args.named));
+    return out;
 }
 
 // select, reject (by the item itself) and selectattr, rejectattr (by an attribute of it).
-Value choose(Machine& machine, const Args& args, bool by_attribute, bool wanted) {
-    if (args.positional.empty()) raise("there is nothing to choose from");
-    if (!truthy(args.positional[0])) return machine.heap().iterator({});
-    auto rest = args.positional.subspan(1);
+std::vector<Value> chosen(Machine& machine, const KeptArgs& args, bool by_attribute, bool wanted) {
+    if (!truthy(args.positional[0])) return {};
+    auto rest = std::span(args.positional).subspan(1);
     if (by_attribute && rest.empty()) raise("Missing parameter for attribute name");
     const Getter getter = by_attribute ? Getter(machine, rest[0]) : Getter(machine);
     if (by_attribute) rest = rest.subspan(1);
@@ -135,22 +147,35 @@ Value choose(Machine& machine, const Args& args, bool by_attribute, bool wanted)
         const bool holds = truthy(test ? call_with(machine, *test, key, rest, args.named) : key);
         if (holds == wanted) out.push_back(std::move(*item));
     }
-    return machine.heap().iterator(std::move(out));
+    return out;
 }
 
-Value select(Machine& m, const Args& args) { return choose(m, args, false, true); }
-Value reject(Machine& m, const Args& args) { return choose(m, args, false, false); }
-Value selectattr(Machine& m, const Args& args) { return choose(m, args, true, true); }
-Value rejectattr(Machine& m, const Args& args) { return choose(m, args, true, false); }
+// An iterator over what `make(machine, args)` gives.
+template <class F>
+Value later(Machine& machine, const Args& args, F&& make) {
+    if (args.positional.empty()) raise("there is nothing to walk");
+    auto kept = std::make_shared<KeptArgs>(machine, args);
+    return machine.heap().iterator([&machine, kept, make] { return make(machine, *kept); });
+}
+
+Value map(Machine& m, const Args& args) { return later(m, args, mapped); }
+
+template <bool by_attribute, bool wanted>
+Value choose(Machine& machine, const Args& args) {
+    return later(machine, args,
+                 [](Machine& m, const KeptArgs& kept) { return chosen(m, kept, by_attribute, wanted); });
+}
 
 Value items(Machine& machine, Params p) {
-    if (p[0].is_undefined()) return machine.heap().iterator({});
-    if (!p[0].is(Kind::kDict)) raise("Can only get item pairs from a mapping.");
-    std::vector<Value> pairs;
-    for (const Dict::Entry& entry : p[0].as_dict()->entries) {
-        pairs.push_back(machine.heap().pair(entry.key, entry.value));
-    }
-    return machine.heap().iterator(std::move(pairs));
+    return machine.heap().iterator([&machine, value = p[0]]() -> std::vector<Value> {
+        if (value.is_undefined()) return {};
+        if (!value.is(Kind::kDict)) raise("Can only get item pairs from a mapping.");
+        std::vector<Value> pairs;
+        for (const Dict::Entry& entry : value.as_dict()->entries) {
+            pairs.push_back(machine.heap().pair(entry.key, entry.value));
+        }
+        return pairs;
+    });
 }
 
 Value attr(Machine& machine, Params p) {
@@ -167,10 +192,10 @@ Value default_value(Machine& machine, Params p) {
 
 constexpr Native kFilters[] = {
     {"map", nullptr, 1, {}, map},
-    {"select", nullptr, 1, {}, select},
-    {"reject", nullptr, 1, {}, reject},
-    {"selectattr", nullptr, 1, {}, selectattr},
-    {"rejectattr", nullptr, 1, {}, rejectattr},
+    {"select", nullptr, 1, {}, choose<false, true>},
+    {"reject", nullptr, 1, {}, choose<false, false>},
+    {"selectattr", nullptr, 1, {}, choose<true, true>},
+    {"rejectattr", nullptr, 1, {}, choose<true, false>},
     {"items", items, 1, {"value"}},
     {"attr", attr, 2, {"obj", "name"}},
     {"default", default_value, 1, {"value", "default_value", "boolean"}},

@@ -67,7 +67,7 @@ Value reverse(Machine& machine, Params p) {
     std::vector<Value> items = collect(machine.heap(), p[0]);
     std::ranges::reverse(items);
     if (p[0].is(Kind::kIterator)) return Value::list(machine.heap().list(std::move(items)));
-    return machine.heap().iterator(std::move(items), "list_reverseiterator");
+    return machine.heap().iterator([items = std::move(items)] { return items; }, "list_reverseiterator");
 }
 
 Value sort(Machine& machine, Params p) {
@@ -87,18 +87,24 @@ Value dictsort(Machine& machine, Params p) {
     return Value::list(machine.heap().list(sorted(machine, std::move(pairs), getter, flag(p[3]))));
 }
 
-Value unique(Machine& machine, Params p) {
-    const Getter getter(machine, p[2].missing() ? Value::none() : p[2], !flag(p[1]));
+std::vector<Value> without_repeats(Machine& machine, const Value& source, const Getter& getter) {
     Dict seen;
     std::vector<Value> out;
-    Items items(machine.heap(), p[0]);
+    Items items(machine.heap(), source);
     while (auto item = items.next()) {
         const Value key = getter.get(*item);
         if (seen.find(machine.budget(), key)) continue;
         seen.set(machine.budget(), key, Value::none());
         out.push_back(std::move(*item));
     }
-    return machine.heap().iterator(std::move(out));
+    return out;
+}
+
+Value unique(Machine& machine, Params p) {
+    return machine.heap().iterator([&machine, source = p[0], folds_case = !flag(p[1]),
+                                    attribute = p[2].missing() ? Value::none() : p[2]] {
+        return without_repeats(machine, source, Getter(machine, attribute, folds_case));
+    });
 }
 
 Value extreme(Machine& machine, Params p, Order better) {
@@ -154,28 +160,25 @@ Value groupby(Machine& machine, Params p) {
     return Value::list(machine.heap().list(std::move(groups)));
 }
 
-Value batch(Machine& machine, Params p) {
-    const int64_t size = integer_of(p[1], "linecount");
-    const bool fills = !p[2].missing() && !p[2].is_none();
+std::vector<Value> rows_of(Machine& machine, const Value& source, int64_t size, const Value& filler) {
     std::vector<Value> rows;
     std::vector<Value> row;
     const auto close = [&] { rows.push_back(Value::list(machine.heap().list(std::exchange(row, {})))); };
-    Items items(machine.heap(), p[0]);
+    Items items(machine.heap(), source);
     while (auto item = items.next()) {
         if (static_cast<int64_t>(row.size()) == size) close();
         row.push_back(std::move(*item));
     }
-    while (fills && !row.empty() && static_cast<int64_t>(row.size()) < size) {
+    while (!filler.is_none() && !row.empty() && static_cast<int64_t>(row.size()) < size) {
         machine.budget().take(sizeof(Value));
-        row.push_back(p[2]);
+        row.push_back(filler);
     }
     if (!row.empty()) close();
-    return machine.heap().iterator(std::move(rows));
+    return rows;
 }
 
-Value slice(Machine& machine, Params p) {
-    const std::vector<Value> items = collect(machine.heap(), p[0]);
-    const int64_t count = integer_of(p[1], "slices");
+std::vector<Value> columns_of(Machine& machine, const Value& source, int64_t count, const Value& filler) {
+    const std::vector<Value> items = collect(machine.heap(), source);
     if (count == 0) raise("integer division or modulo by zero");
     const auto size = static_cast<int64_t>(items.size());
     std::vector<Value> columns;
@@ -184,11 +187,19 @@ Value slice(Machine& machine, Params p) {
         const bool longer = i < size % count;
         const int64_t end = at + size / count + (longer ? 1 : 0);
         std::vector<Value> column(items.begin() + at, items.begin() + end);
-        if (!p[2].missing() && !p[2].is_none() && !longer) column.push_back(p[2]);
+        if (!filler.is_none() && !longer) column.push_back(filler);
         columns.push_back(Value::list(machine.heap().list(std::move(column))));
         at = end;
     }
-    return machine.heap().iterator(std::move(columns));
+    return columns;
+}
+
+template <std::vector<Value> (*cut)(Machine&, const Value&, int64_t, const Value&)>
+Value cut_filter(Machine& machine, Params p) {
+    return machine.heap().iterator(
+        [&machine, source = p[0], size = p[1], filler = p[2].missing() ? Value::none() : p[2]] {
+            return cut(machine, source, integer_of(size, "the number"), filler);
+        });
 }
 
 constexpr Native kFilters[] = {
@@ -207,8 +218,8 @@ constexpr Native kFilters[] = {
     {"max", max, 1, {"value", "case_sensitive", "attribute"}},
     {"sum", sum, 1, {"iterable", "attribute", "start"}},
     {"groupby", groupby, 2, {"value", "attribute", "default", "case_sensitive"}},
-    {"batch", batch, 2, {"value", "linecount", "fill_with"}},
-    {"slice", slice, 2, {"value", "slices", "fill_with"}},
+    {"batch", cut_filter<rows_of>, 2, {"value", "linecount", "fill_with"}},
+    {"slice", cut_filter<columns_of>, 2, {"value", "slices", "fill_with"}},
 };
 
 }  // namespace

@@ -14,17 +14,18 @@ Value capitalize_filter(Machine& m, Params p) { return Value::string(capitalize(
 
 // Words begin after white space and these; unlike str.title, digits and apostrophes are parts of words.
 Value title(Machine& machine, Params p) {
+    const Str text = text_of(machine, p[0]);
+    const LowerCase lower_case(text);
     bool in_word = false;
-    return Value::string(
-        map_characters(machine, text_of(machine, p[0]), [&](char32_t c, std::u32string& out) {
-            const bool separates =
-                is_space(c) || std::u32string_view(U"-({[<").find(c) != std::u32string_view::npos;
-            if (in_word)
-                append_lower(out, c);
-            else
-                append_upper(out, c);
-            in_word = !separates;
-        }));
+    return Value::string(map_characters(machine, text, [&](char32_t c, size_t index, std::u32string& out) {
+        const bool separates =
+            is_space(c) || std::u32string_view(U"-({[<").find(c) != std::u32string_view::npos;
+        if (in_word)
+            lower_case.append(out, c, index);
+        else
+            append_upper(out, c);
+        in_word = !separates;
+    }));
 }
 
 Value trim(Machine& m, Params p) { return Value::string(strip(m, text_of(m, p[0]), p[1], true, true)); }
@@ -60,14 +61,16 @@ Value indent(Machine& machine, Params p) {
 }
 
 Value truncate(Machine& machine, Params p) {
-    const Str text = string_of(machine, p[0], "truncate's value");
     const int64_t length = integer_or(p[1], 255, "length");
     const bool kill_words = !p[2].missing() && truthy(p[2]);
     const Str end = p[3].missing() ? Str::make(machine.budget(), "...") : string_of(machine, p[3], "end");
     const int64_t leeway = integer_or(p[4], 5, "leeway");
     if (length < end.length()) raise("expected length >= {}, got {}", end.length(), length);
     if (leeway < 0) raise("expected leeway >= 0, got {}", leeway);
-    if (text.length() <= length + leeway) return p[0];
+    const auto size = length_of(p[0]);
+    if (!size) raise("object of type '{}' has no len()", type_name(p[0]));
+    if (*size <= length + leeway) return p[0];
+    const Str text = string_of(machine, p[0], "truncate's value");
     size_t stop = text.offset_of(machine.budget(), length - end.length());
     if (!kill_words) {
         const size_t space = text.view().substr(0, stop).rfind(' ');

@@ -52,7 +52,7 @@ std::string digits_of(BigInt value, unsigned base, bool capitals) {
 
 std::string sign_of(bool negative, char sign) {
     if (negative) return "-";
-    return sign == '-' ? "" : std::string(1, sign);
+    return sign == '-' || sign == 0 ? "" : std::string(1, sign);
 }
 
 struct IntegerBase {

@@ -13,7 +13,7 @@ struct Args;
 struct FieldSpec {
     std::u32string_view fill = U" ";
     char align = 0;  // '<' '>' '^' '=', or 0: by the kind of value
-    char sign = '-';
+    char sign = 0;   // '+', '-' or ' ', or 0: not given, as '-'
     bool alternate = false;
     int64_t width = 0;
     char grouping = 0;  // ',' or '_'

@@ -116,6 +116,15 @@ class BraceFormatter {
         FieldSpec spec = parse_field_spec(spec_chars);
         const bool float_type =
             spec.type != 0 && std::string_view("eEfFgGn%").find(spec.type) != std::string_view::npos;
+        const bool integer_type =
+            spec.type != 0 && std::string_view("bcdoxX").find(spec.type) != std::string_view::npos;
+        if ((value.is(Kind::kFloat) && integer_type) || (value.is_number() && spec.type == 's')) {
+            raise("Unknown format code '{}' for object of type '{}'", std::string_view(&spec.type, 1),
+                  type_name(value));
+        }
+        if (value.is_integer() && !float_type && spec.precision >= 0) {
+            raise("Precision not allowed in integer format specifier");
+        }
         if (value.is(Kind::kFloat) || (value.is_integer() && float_type && spec.type != 'n')) {
             return append_float(out, float_of(value), spec);
         }
@@ -130,6 +139,8 @@ class BraceFormatter {
         if (spec.type != 0 && spec.type != 's') {
             raise("Unknown format code '{}' for object of type 'str'", std::string_view(&spec.type, 1));
         }
+        if (spec.sign) raise("Sign not allowed in string format specifier");
+        if (spec.grouping) raise("Cannot specify '{}' with 's'.", std::string_view(&spec.grouping, 1));
         if (spec.align == '=') raise("'=' alignment not allowed in string format specifier");
         append_padded(out, machine_.budget(), value.as_str(), spec);
     }

@@ -24,14 +24,19 @@ class PercentFormatter {
             ++at_;
             conversion();
         }
-        const bool all_used = values_.is(Kind::kTuple)
-                                  ? next_ >= values_.as_list()->items.size()
-                                  : values_.is(Kind::kDict) || values_.is(Kind::kList) || next_ > 0;
+        const bool all_used =
+            values_.is(Kind::kTuple) ? next_ >= values_.as_list()->items.size() : can_index() || next_ > 0;
         if (!all_used) raise("not all arguments converted during string formatting");
         return out_.finish();
     }
 
   private:
+    // Whatever could be a mapping is forgiven for not being used.
+    bool can_index() const {
+        return values_.is(Kind::kDict) || values_.is(Kind::kList) || values_.is(Kind::kRange) ||
+               values_.is(Kind::kBytes) || values_.is_undefined();
+    }
+
     char peek() const {
         if (at_ >= text_.size()) raise("incomplete format");
         return text_[at_];

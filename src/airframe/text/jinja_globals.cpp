@@ -27,7 +27,7 @@ Value range(Machine& machine, Params p) {
     if (count > kRangeMax) {
         raise("Range too big. The sandbox blocks ranges larger than MAX_RANGE ({}).", kRangeMax);
     }
-    return Value::range(machine.heap().make(Range{start, step, count}));
+    return Value::range(machine.heap().make(Range{start, stop, step, count}));
 }
 
 void fill_dict(Machine& machine, Dict& dict, const Args& args, std::string_view name) {

@@ -169,7 +169,8 @@ class Writer {
 
 }  // namespace
 
-Value from_json(Heap& heap, const boost::json::value& json, bool untrusted) {
+Value from_json(Heap& heap, const boost::json::value& json, bool untrusted,
+                std::span<const std::string> trusted_roles) {
     const Depth depth(heap.budget());
     heap.budget().step();
     switch (json.kind()) {
@@ -188,8 +189,9 @@ Value from_json(Heap& heap, const boost::json::value& json, bool untrusted) {
         case boost::json::kind::array: {
             std::vector<Value> items;
             items.reserve(json.get_array().size());
-            for (const boost::json::value& item : json.get_array())
-                items.push_back(from_json(heap, item, untrusted));
+            for (const boost::json::value& item : json.get_array()) {
+                items.push_back(from_json(heap, item, untrusted, trusted_roles));
+            }
             return Value::list(heap.list(std::move(items)));
         }
         case boost::json::kind::object:
@@ -197,7 +199,11 @@ Value from_json(Heap& heap, const boost::json::value& json, bool untrusted) {
     }
     Dict* dict = heap.make(Dict{});
     for (const auto& [key, value] : json.get_object()) {
-        dict->set(heap.budget(), heap.string(key, untrusted), from_json(heap, value, untrusted));
+        const bool own_word =
+            key == "role" && value.is_string() &&
+            std::ranges::find(trusted_roles, std::string_view(value.get_string())) != trusted_roles.end();
+        dict->set(heap.budget(), heap.string(key, untrusted),
+                  from_json(heap, value, untrusted && !own_word, trusted_roles));
     }
     return Value::dict(dict);
 }

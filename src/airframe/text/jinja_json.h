@@ -4,13 +4,17 @@
 #include <boost/json.hpp>
 
 #include <optional>
+#include <span>
+#include <string>
 
 #include "airframe/text/jinja_python.h"
 
 namespace airframe::jinja {
 
-// `untrusted`: every string inside, keys too, comes from outside.
-Value from_json(Heap& heap, const boost::json::value& json, bool untrusted);
+// `untrusted`: every string inside, keys too, comes from outside, but for the `trusted_roles` of members
+// "role".
+Value from_json(Heap& heap, const boost::json::value& json, bool untrusted,
+                std::span<const std::string> trusted_roles);
 
 struct JsonStyle {
     bool ensure_ascii = false;

@@ -26,7 +26,12 @@ std::optional<Value> Machine::pull(Loop& loop) {
         if (!loop.statement->test || loop.length) return item;
         Scope* inner = scope_;
         scope_ = open_scope(loop.outer);
-        assign(*loop.statement->target, *item);
+        // Jinja2's filter hands on what it has unpacked, as a tuple.
+        const Expr& target = *loop.statement->target;
+        if (target.kind == ExprKind::kTuple && !item->is(Kind::kTuple)) {
+            item = Value::tuple(heap_.list(collect(heap_, *item)));
+        }
+        assign(target, *item);
         const bool passes = truthy(eval(*loop.statement->test));
         close_scope(std::exchange(scope_, inner));
         if (passes) return item;
@@ -43,11 +48,11 @@ Machine::Flow Machine::run_loop(const Stmt& statement, const Value& source, Scop
 Machine::Flow Machine::run_iterations(Loop& loop) {
     const Stmt& statement = *loop.statement;
     Scope* before = scope_;
-    bool any = false;
+    bool any =
+        false;  // an iteration ran to its end: one left by break or continue does not count, as in Jinja2
     while (true) {
         std::optional<Value> item = loop.ahead ? std::exchange(loop.ahead, std::nullopt) : pull(loop);
         if (!item) break;
-        any = true;
         ++loop.index0;
         loop.previous = std::exchange(loop.current, *item);
         scope_ = open_scope(loop.outer);
@@ -56,6 +61,7 @@ Machine::Flow Machine::run_iterations(Loop& loop) {
         const Flow flow = run_block(statement.body);
         close_scope(std::exchange(scope_, before));
         if (flow == Flow::kBreak) break;
+        any |= flow == Flow::kNext;
     }
     if (any || statement.otherwise.empty()) return Flow::kNext;
     scope_ = loop.outer;

@@ -161,7 +161,7 @@ Value Machine::look_up(NameId name) {
     if (const boost::json::value* json = variables_.if_contains(known.text)) {
         const auto& names = options_.untrusted_variables;
         const bool untrusted = std::find(names.begin(), names.end(), known.text) != names.end();
-        given_[name] = from_json(heap_, *json, untrusted);
+        given_[name] = from_json(heap_, *json, untrusted, options_.trusted_roles);
         return given_[name];
     }
     if (known.global) return Value::function(known.global);

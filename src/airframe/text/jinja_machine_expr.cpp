@@ -30,14 +30,12 @@ struct Picked {
     }
 };
 
-Value slice_string(Budget& budget, const Value& value, const Picked& picked) {
-    const Str text = value.as_str();
+Str slice_string(Budget& budget, const Str& text, const Picked& picked) {
     TextBuilder out(budget);
     const int64_t count = picked.count();
     if (picked.step == 1) {
         const size_t begin = text.offset_of(budget, picked.start);
-        return Value::string(
-            text.slice(budget, begin, count == 0 ? begin : text.offset_of(budget, picked.start + count)));
+        return text.slice(budget, begin, count == 0 ? begin : text.offset_of(budget, picked.start + count));
     }
     budget.step(count);
     std::vector<size_t> offsets;  // of every code point, when they differ from byte numbers
@@ -54,7 +52,7 @@ Value slice_string(Budget& budget, const Value& value, const Picked& picked) {
         else
             out.append(text, offsets[at], offsets[at + 1]);
     }
-    return Value::string(out.finish());
+    return out.finish();
 }
 
 Value slice_list(Heap& heap, const Value& value, const Picked& picked) {
@@ -205,10 +203,11 @@ Value Machine::eval_slice(const Expr& expr) {
     const bool slices = object.is_string() || object.is_sequence() || object.is(Kind::kRange);
     if (!slices) raise("'{}' object is not subscriptable", type_name(object));
     const Picked picked(from, to, by, *length_of(object));
-    if (object.is_string()) return slice_string(budget(), object, picked);
+    if (object.is_string()) return object.with_text(slice_string(budget(), object.as_str(), picked));
     if (object.is_sequence()) return slice_list(heap_, object, picked);
     const Range& range = *object.as_range();
-    return Value::range(heap_.make(Range{range.at(picked.start), range.step * picked.step, picked.count()}));
+    return Value::range(heap_.make(
+        Range{range.at(picked.start), range.at(picked.stop), range.step * picked.step, picked.count()}));
 }
 
 void Machine::eval_arguments(const CallArgs* call, Arguments& out) {

@@ -29,10 +29,6 @@ struct Window {
     std::string_view view() const { return text.view().substr(begin, end - begin); }
 };
 
-Value like(const Value& model, Str text) {
-    return model.is_markup() ? Value::markup(std::move(text)) : Value::string(std::move(text));
-}
-
 Value list_of(Machine& machine, const std::vector<Str>& parts) {
     std::vector<Value> items;
     items.reserve(parts.size());
@@ -172,12 +168,11 @@ Value replace_method(Machine& machine, Params p) {
     const Str text = text_of(machine, p[0]);
     const Str from = string_of(machine, p[1], "replace() argument 1");
     const Str to = string_of(machine, p[2], "replace() argument 2");
-    return like(p[0], replace(machine, text, from, to, integer_or(p[3], -1, "count")));
+    return p[0].with_text(replace(machine, text, from, to, integer_or(p[3], -1, "count")));
 }
 
 Value join(Machine& machine, Params p) {
     const Str separator = text_of(machine, p[0]);
-    require_defined(p[1]);
     TextBuilder out(machine.budget());
     Items items(machine.heap(), p[1]);
     for (int64_t i = 0; auto item = items.next(); ++i) {
@@ -186,21 +181,21 @@ Value join(Machine& machine, Params p) {
         if (i > 0) out.append(separator);
         out.append(item->as_str());
     }
-    return like(p[0], out.finish());
+    return p[0].with_text(out.finish());
 }
 
 Value removeprefix(Machine& machine, Params p) {
     const Str text = text_of(machine, p[0]);
     const Str prefix = string_of(machine, p[1], "prefix");
     const bool there = text.view().starts_with(prefix.view());
-    return like(p[0], there ? text.slice(machine.budget(), prefix.size(), text.size()) : text);
+    return p[0].with_text(there ? text.slice(machine.budget(), prefix.size(), text.size()) : text);
 }
 
 Value removesuffix(Machine& machine, Params p) {
     const Str text = text_of(machine, p[0]);
     const Str suffix = string_of(machine, p[1], "suffix");
     const bool there = text.view().ends_with(suffix.view());
-    return like(p[0], there ? text.slice(machine.budget(), 0, text.size() - suffix.size()) : text);
+    return p[0].with_text(there ? text.slice(machine.budget(), 0, text.size() - suffix.size()) : text);
 }
 
 constexpr Native kMethods[] = {

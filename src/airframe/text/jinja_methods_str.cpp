@@ -10,40 +10,39 @@ namespace {
 
 Str self(Machine& machine, Params p) { return text_of(machine, p[0]); }
 
-// The result in the kind of the string it was made from.
-Value like(const Value& model, Str text) {
-    return model.is_markup() ? Value::markup(std::move(text)) : Value::string(std::move(text));
-}
-
-Value upper(Machine& machine, Params p) { return like(p[0], to_upper(machine, self(machine, p))); }
-Value lower(Machine& machine, Params p) { return like(p[0], to_lower(machine, self(machine, p))); }
+Value upper(Machine& machine, Params p) { return p[0].with_text(to_upper(machine, self(machine, p))); }
+Value lower(Machine& machine, Params p) { return p[0].with_text(to_lower(machine, self(machine, p))); }
 Value capitalize_method(Machine& machine, Params p) {
-    return like(p[0], capitalize(machine, self(machine, p)));
+    return p[0].with_text(capitalize(machine, self(machine, p)));
 }
 
 Value casefold(Machine& machine, Params p) {
-    return like(p[0], map_characters(machine, self(machine, p),
-                                     [](char32_t c, std::u32string& out) { append_folded(out, c); }));
+    return p[0].with_text(map_characters(
+        machine, self(machine, p), [](char32_t c, size_t, std::u32string& out) { append_folded(out, c); }));
 }
 
 Value swapcase(Machine& machine, Params p) {
-    return like(p[0], map_characters(machine, self(machine, p), [](char32_t c, std::u32string& out) {
-                    if (is_upper(c))
-                        append_lower(out, c);
-                    else
-                        append_upper(out, c);
-                }));
+    const Str text = self(machine, p);
+    const LowerCase lower_case(text);
+    return p[0].with_text(map_characters(machine, text, [&](char32_t c, size_t index, std::u32string& out) {
+        if (is_upper(c))
+            lower_case.append(out, c, index);
+        else
+            append_upper(out, c);
+    }));
 }
 
 Value title(Machine& machine, Params p) {
+    const Str text = self(machine, p);
+    const LowerCase lower_case(text);
     bool in_word = false;
-    return like(p[0], map_characters(machine, self(machine, p), [&](char32_t c, std::u32string& out) {
-                    if (in_word)
-                        append_lower(out, c);
-                    else
-                        append_title(out, c);
-                    in_word = is_cased(c);
-                }));
+    return p[0].with_text(map_characters(machine, text, [&](char32_t c, size_t index, std::u32string& out) {
+        if (in_word)
+            lower_case.append(out, c, index);
+        else
+            append_title(out, c);
+        in_word = is_cased(c);
+    }));
 }
 
 // Whether there are characters and all satisfy `holds`.
@@ -104,7 +103,7 @@ Value istitle(Machine& machine, Params p) {
 }
 
 Value strip_ends(Machine& machine, Params p, bool left, bool right) {
-    return like(p[0], strip(machine, self(machine, p), p[1], left, right));
+    return p[0].with_text(strip(machine, self(machine, p), p[1], left, right));
 }
 Value strip_method(Machine& m, Params p) { return strip_ends(m, p, true, true); }
 Value lstrip(Machine& m, Params p) { return strip_ends(m, p, true, false); }
@@ -113,7 +112,7 @@ Value rstrip(Machine& m, Params p) { return strip_ends(m, p, false, true); }
 Value justify(Machine& machine, Params p, char align) {
     const Str fill =
         p[2].missing() ? Str::make(machine.budget(), " ") : string_of(machine, p[2], "fill character");
-    return like(p[0], pad(machine, self(machine, p), integer_of(p[1], "width"), align, fill));
+    return p[0].with_text(pad(machine, self(machine, p), integer_of(p[1], "width"), align, fill));
 }
 Value ljust(Machine& m, Params p) { return justify(m, p, '<'); }
 Value rjust(Machine& m, Params p) { return justify(m, p, '>'); }
@@ -127,7 +126,7 @@ Value zfill(Machine& machine, Params p) {
     if (sign) out.append(text, 0, 1);
     out.fill('0', missing);
     out.append(text, sign ? 1 : 0, text.size());
-    return like(p[0], out.finish());
+    return p[0].with_text(out.finish());
 }
 
 Value expandtabs(Machine& machine, Params p) {
@@ -147,7 +146,7 @@ Value expandtabs(Machine& machine, Params p) {
             }
         }
     });
-    return like(p[0], out.finish());
+    return p[0].with_text(out.finish());
 }
 
 Value format_method(Machine& machine, const Args& args) {

@@ -45,7 +45,10 @@ const Expr* Parser::parse_subscript(const Expr* node) {
         indices.push_back(parse_index());
     }
     expect(Tok::kRightBracket);
-    if (indices.size() == 1 && indices[0]->kind == ExprKind::kSlice) {
+    const auto is_open_slice = [](const Expr* index) {
+        return index->kind == ExprKind::kSlice && !index->parts[0];
+    };
+    if (indices.size() == 1 && is_open_slice(indices[0])) {
         Expr* slice = const_cast<Expr*>(indices[0]);
         slice->parts[0] = node;
         return slice;
@@ -53,7 +56,7 @@ const Expr* Parser::parse_subscript(const Expr* node) {
     if (indices.size() == 1) return add(ExprKind::kItem, {node, indices[0]});
     Expr* tuple = add(ExprKind::kTuple);
     for (const Expr* index : indices) {
-        if (index->kind == ExprKind::kSlice) fail("a slice cannot stand among several subscripts");
+        if (is_open_slice(index)) fail("a slice cannot stand among several subscripts");
     }
     tuple->parts = std::move(indices);
     return add(ExprKind::kItem, {node, tuple});

@@ -124,9 +124,8 @@ void append_container(TextBuilder& out, Budget& budget, const Value& value) {
 }
 
 std::string range_text(const Range& range) {
-    const int64_t stop = range.start + range.step * range.count;
-    if (range.step == 1) return fmt::format("range({}, {})", range.start, stop);
-    return fmt::format("range({}, {}, {})", range.start, stop, range.step);
+    if (range.step == 1) return fmt::format("range({}, {})", range.start, range.stop);
+    return fmt::format("range({}, {}, {})", range.start, range.stop, range.step);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 namespace airframe::jinja {
 namespace {
 
+constexpr char32_t kCapitalSigma = 0x3a3;
+constexpr std::string_view kCapitalSigmaBytes = "\xce\xa3";
 constexpr size_t kShortPattern = 32;  // the plain search backwards is good enough
 
 }  // namespace
@@ -102,22 +104,26 @@ Str replace(Machine& machine, const Str& text, const Str& from, const Str& to, i
     return out.finish();
 }
 
+LowerCase::LowerCase(const Str& text) {
+    if (text.view().find(kCapitalSigmaBytes) != std::string_view::npos) whole_ = to_utf32(text.view());
+}
+
+void LowerCase::append(std::u32string& out, char32_t c, size_t index) const {
+    if (c == kCapitalSigma)
+        out.push_back(lower_sigma(whole_, index));
+    else
+        append_lower(out, c);
+}
+
 Str to_upper(Machine& machine, const Str& text) {
-    return map_characters(machine, text, [](char32_t c, std::u32string& out) { append_upper(out, c); });
+    return map_characters(machine, text,
+                          [](char32_t c, size_t, std::u32string& out) { append_upper(out, c); });
 }
 
 Str to_lower(Machine& machine, const Str& text) {
-    constexpr char32_t kCapitalSigma = 0x3a3;
-    std::u32string whole;  // only where a sigma needs to see its neighbours
-    if (text.view().find("\xce\xa3") != std::string_view::npos) whole = to_utf32(text.view());
-    size_t index = 0;
-    return map_characters(machine, text, [&](char32_t c, std::u32string& out) {
-        if (c == kCapitalSigma)
-            out.push_back(lower_sigma(whole, index));
-        else
-            append_lower(out, c);
-        ++index;
-    });
+    const LowerCase lower(text);
+    return map_characters(
+        machine, text, [&](char32_t c, size_t index, std::u32string& out) { lower.append(out, c, index); });
 }
 
 Str capitalize(Machine& machine, const Str& text) {

@@ -36,17 +36,28 @@ std::vector<Str> split_lines(Machine& machine, const Str& text, bool keep_ends =
 std::vector<Str> split_space(Machine& machine, const Str& text, int64_t count_max);
 std::vector<Str> split_from_right(Machine& machine, const Str& text, const Str& separator, int64_t count_max);
 
-// Each character through f(character, out), which appends what it becomes.
+// Lower case of the characters of one text, each at its place: the form of a sigma depends on its neighbours.
+class LowerCase {
+  public:
+    explicit LowerCase(const Str& text);
+    void append(std::u32string& out, char32_t c, size_t index) const;
+
+  private:
+    std::u32string whole_;  // only where there is a sigma
+};
+
+// Each character through f(character, index, out), which appends what it becomes.
 template <class F>
 Str map_characters(Machine& machine, const Str& text, F&& f) {
     TextBuilder out(machine.budget());
     machine.budget().step(static_cast<int64_t>(text.size() >> 3));
     std::u32string mapped;
+    size_t index = 0;
     for_each_span(text, [&](std::string_view piece, bool untrusted) {
         std::string bytes;
         for (size_t at = 0; at < piece.size();) {
             mapped.clear();
-            f(base::next_code_point(piece, at), mapped);
+            f(base::next_code_point(piece, at), index++, mapped);
             for (const char32_t c : mapped) base::append_utf8(bytes, c);
         }
         out.append(bytes, untrusted);

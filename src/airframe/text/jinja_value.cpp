@@ -33,8 +33,8 @@ Value Heap::integer(BigInt value) {
     return Value::big(make(BigInt(value)));
 }
 
-Value Heap::iterator(std::vector<Value> items, std::string_view label) {
-    return Value::iterator(make(Iterator{list(std::move(items)), 0, label}));
+Value Heap::iterator(std::function<std::vector<Value>()> produce, std::string_view label) {
+    return Value::iterator(make(Iterator{.produce = std::move(produce), .label = label}));
 }
 
 std::string_view type_name(const Value& value) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -91,6 +92,8 @@ struct Value {
         out.markup_ = true;
         return out;
     }
+    // Another text of this string's kind: safe HTML stays so.
+    Value with_text(Str text) const { return markup_ ? markup(std::move(text)) : string(std::move(text)); }
     static Value list(List* value) { return Value(Kind::kList, {.list = value}); }
     static Value tuple(List* value) { return Value(Kind::kTuple, {.list = value}); }
     static Value dict(Dict* value) { return Value(Kind::kDict, {.dict = value}); }
@@ -183,12 +186,14 @@ struct List {
 };
 
 struct Range {
-    int64_t start, step, count;
+    int64_t start, stop, step, count;
     int64_t at(int64_t index) const { return start + step * index; }
 };
 
+// Makes its items when it is first walked, so that a fault in making them shows only then.
 struct Iterator {
-    List* source;
+    std::function<std::vector<Value>()> produce;
+    List* source = nullptr;  // null: not walked yet
     size_t at = 0;
     std::string_view label = "generator";
 };
@@ -239,7 +244,7 @@ class Heap {
     List* list(std::vector<Value> items, std::string_view label = {});
     Value pair(Value first, Value second);  // a tuple of two
     Value integer(BigInt value);            // Errors: beyond 127 bits
-    Value iterator(std::vector<Value> items, std::string_view label = "generator");
+    Value iterator(std::function<std::vector<Value>()> produce, std::string_view label = "generator");
     Value string(std::string_view text, bool untrusted = false) {
         return Value::string(Str::make(budget_, text, untrusted));
     }

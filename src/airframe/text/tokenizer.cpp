@@ -114,13 +114,13 @@ std::vector<TokenId> VocabTokenizer::encode(std::string_view text, const EncodeO
     if (add_begin) ids.push_back(*special.bos);
 
     SpecialMatcher::Pass pass(matcher_, text, options);
-    bool at_start = true;  // of the text, or right after a control token
+    bool at_start = true;  // of the text, or of a text between special tokens
     for (size_t at = 0; at < text.size();) {
         const auto match = pass.next(at);
         const size_t text_end = match ? match->begin : text.size();
-        const bool control = match && vocab_->kind(match->id) != TokenKind::kUserDefined;
-        // A user-defined token is part of the text: a space prefix goes in front of it.
-        if (text_end > at || (match && !control && at_start)) {
+        const bool goes_on = match && !vocab_->ends_text(match->id);
+        // A token that is part of the text has the space prefix in front of it.
+        if (text_end > at || (goes_on && at_start)) {
             encode_text(text.substr(at, text_end - at), at_start, ids);
             at_start = false;
         }
@@ -128,7 +128,7 @@ std::vector<TokenId> VocabTokenizer::encode(std::string_view text, const EncodeO
         // The text brings its own begin token: one is enough.
         const bool doubled = add_begin && match->id == *special.bos && match->begin == 0 && ids.size() == 1;
         if (!doubled) ids.push_back(match->id);
-        at_start = control;
+        at_start = !goes_on;
         at = match->end;
     }
     const size_t own_begin = add_begin ? 1 : 0;

@@ -98,6 +98,15 @@ TEST(Tokenizer, SpacePrefixComesAtTheStartAndAfterControlTokens) {
     EXPECT_EQ(without->decode(std::vector<TokenId>{kHello}), " hello");
 }
 
+// A token that was added to a SentencePiece model, which converters mark by its score, stands outside the
+// text.
+TEST(Tokenizer, SpacePrefixComesAfterAddedTokens) {
+    TestVocab vocab = small_spm();
+    vocab.scores[kUser] = -1000;
+    EXPECT_THAT(vocab.build()->encode("[USER]hello", {}), ElementsAre(kUser, kHello));
+    EXPECT_THAT(small_spm().build()->encode("[USER] hello", {}), ElementsAre(kSpace, kUser, kHello));
+}
+
 TEST(Tokenizer, ExtraSpacesGoWhereTheVocabularySaysSo) {
     const auto tokenizer = small_spm().build(
         [](GgufWriter& writer) { writer.add("tokenizer.ggml.remove_extra_whitespaces", true); });

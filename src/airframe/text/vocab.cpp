@@ -251,6 +251,12 @@ void Vocab::complete_roles(const Metadata& metadata, TokenizerKind kind) {
     disable(special_.add_eos, special_.eos, kAddEosKey);
 }
 
+bool Vocab::ends_text(TokenId id) const {
+    constexpr float kAddedScore = -1000;  // converters mark tokens from outside the SentencePiece model so
+    if (kinds_[id] != TokenKind::kUserDefined) return true;
+    return !scores_.empty() && scores_[id] <= kAddedScore;
+}
+
 void Vocab::append_byte(unsigned char byte, std::vector<TokenId>& out) const {
     if (const TokenId id = byte_tokens_[byte]; id >= 0)
         out.push_back(id);

@@ -71,6 +71,11 @@ class Vocab {
     // Appends that token; where there is none, the unknown token (once in a row), and nothing without one.
     void append_byte(unsigned char byte, std::vector<TokenId>& out) const;
 
+    // True where the text after this token is a text of its own, with a space prefix where the vocabulary
+    // wants one: after control tokens and those added to a SentencePiece model, but not after the model's own
+    // user-defined ones.
+    bool ends_text(TokenId id) const;
+
     std::optional<TokenId> find_piece(std::string_view piece) const;
 
     const SpecialTokens& special() const { return special_; }

@@ -1,0 +1,21 @@
+// Conversations brought into the form that a template takes. Pure functions.
+#pragma once
+
+#include <boost/json.hpp>
+
+namespace airframe {
+
+// Content given as parts becomes one string; parts that are not text stay behind.
+void join_content_parts(boost::json::object& message);
+// Content given as a string becomes a list of one part.
+void split_content(boost::json::object& message);
+// Arguments of tool calls as an object, where they are text that holds one; or the other way.
+void arguments_to_objects(boost::json::object& message);
+void arguments_to_text(boost::json::object& message);
+
+// The system texts moved to the beginning of the first user's turn; alone, they become one.
+boost::json::array merge_system(const boost::json::array& messages);
+// Neighbours of one role that carry only text become one message.
+boost::json::array merge_neighbours(const boost::json::array& messages);
+
+}  // namespace airframe
