@@ -2,6 +2,8 @@
 // or instruction set joins by its row in their tables.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <functional>
@@ -12,6 +14,7 @@
 #include "airframe/backend/cpu/cpu_backend.h"
 #include "airframe/backend/random_blocks.h"
 #include "airframe/backend/reference/reference_backend.h"
+#include "base/check.h"
 #include "base/rng.h"
 
 namespace airframe {
@@ -61,6 +64,32 @@ double relative_error(const Floats& got, const Floats& want) {
     return std::sqrt(difference / std::max(size, 1e-30));
 }
 
+// A copy of some bytes that ends where readable memory ends: a kernel that reads beyond a weight faults.
+class GuardedBytes {
+  public:
+    explicit GuardedBytes(std::span<const std::byte> bytes) {
+        const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+        const size_t readable = (bytes.size() + page - 1) / page * page;
+        length_ = readable + page;
+        memory_ = static_cast<std::byte*>(
+            mmap(nullptr, length_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        CHECK(memory_ != MAP_FAILED && mprotect(memory_ + readable, page, PROT_NONE) == 0);
+        bytes_ = {memory_ + readable - bytes.size(), bytes.size()};
+        std::ranges::copy(bytes, memory_ + readable - bytes.size());
+    }
+    GuardedBytes(GuardedBytes&& other) noexcept
+        : memory_(std::exchange(other.memory_, nullptr)), length_(other.length_), bytes_(other.bytes_) {}
+    ~GuardedBytes() {
+        if (memory_ != nullptr) munmap(memory_, length_);
+    }
+    std::span<const std::byte> bytes() const { return bytes_; }
+
+  private:
+    std::byte* memory_;
+    size_t length_;
+    std::span<const std::byte> bytes_;
+};
+
 // One backend with its memory. Weights and activations live as long as the bench.
 class Bench {
   public:
@@ -69,7 +98,8 @@ class Bench {
     Backend* operator->() { return backend_.get(); }
 
     Weight weight(QuantType type, int64_t rows, int64_t cols, std::span<const std::byte> bytes) {
-        buffers_.push_back(backend_->upload(bytes).value());
+        weights_.emplace_back(bytes);
+        buffers_.push_back(backend_->upload(weights_.back().bytes()).value());
         return {buffers_.back().get(), 0, type, rows, cols};
     }
     Weight vector(const Floats& values) {
@@ -91,6 +121,7 @@ class Bench {
     }
 
   private:
+    std::vector<GuardedBytes> weights_;
     std::unique_ptr<Backend> backend_;
     std::vector<std::unique_ptr<Buffer>> buffers_;
 };
@@ -297,7 +328,7 @@ std::vector<AttentionCase> attention_cases() {
         {"window beyond", 2, 2, 32, 32, 16, KvType::kF16, {{10, 3}}, 0, 4096},
         {"softcap", 4, 2, 48, 48, 32, KvType::kF32, {{40, 3}, {0, 17}}, 5},
         {"softcap and window", 4, 2, 256, 256, 32, KvType::kF16, {{70, 70}}, 50, 33},
-        {"whole group", 32, 1, 128, 128, 32, KvType::kF16, {{500, 2}}, 0, 0, RopePairs::kNone},
+        {"whole group", 32, 1, 128, 128, 32, KvType::kF16, {{90, 2}}, 0, 0, RopePairs::kNone},
         {"norm per head", 4, 2, 64, 64, 32, KvType::kF32, {{3, 9}}, 0, 0, RopePairs::kHalves, 0, 1},
         {"norm of row", 4, 2, 64, 64, 32, KvType::kF32, {{3, 9}}, 0, 0, RopePairs::kAdjacent, 32, 2},
     };
@@ -436,6 +467,12 @@ TEST_P(Conformance, AttentionTokenByTokenEqualsOneGo) {
         Bench other(make_cpu_backend({.threads = 1, .isa = GetParam()}).value());
         EXPECT_EQ(AttentionRun(c, one, base::Rng(7)).in_one_go(),
                   AttentionRun(c, other, base::Rng(7)).token_by_token());
+    }
+}
+
+TEST(Reference, AttentionTokenByTokenEqualsOneGo) {
+    for (const AttentionCase& c : attention_cases()) {
+        SCOPED_TRACE(c.name);
         Bench reference(make_reference_backend({}).value());
         EXPECT_EQ(AttentionRun(c, reference, base::Rng(7)).in_one_go(),
                   AttentionRun(c, reference, base::Rng(7)).token_by_token());

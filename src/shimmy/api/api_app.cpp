@@ -24,13 +24,16 @@ base::Result<RouteMatch> find_route(const HttpRequest& request) {
         return std::unexpected(Error{ErrorCode::kInvalidArgument,
                                      fmt::format("{} is not a method of {}; use one of: {}.",
                                                  base::printable(request.method), shown, match.allow),
-                                     {}, "method_not_allowed"});
+                                     {},
+                                     "method_not_allowed"});
     }
-    return std::unexpected(Error{ErrorCode::kNotFound,
-                                 fmt::format("Unknown request URL: {} {}. The API is under /v1, for example POST "
-                                             "/v1/chat/completions; GET / tells more.",
-                                             base::printable(request.method), shown),
-                                 {}, "unknown_url"});
+    return std::unexpected(
+        Error{ErrorCode::kNotFound,
+              fmt::format("Unknown request URL: {} {}. The API is under /v1, for example POST "
+                          "/v1/chat/completions; GET / tells more.",
+                          base::printable(request.method), shown),
+              {},
+              "unknown_url"});
 }
 
 }  // namespace
@@ -50,7 +53,8 @@ base::Result<Admission> ApiApp::admit(const HttpRequest& request) {
 void ApiApp::handle(HttpRequest request, Deliver deliver) {
     RouteMatch match = match_route(request.method, request.target);
     if (match.endpoint == nullptr) {  // OPTIONS: all else was refused by admit()
-        return deliver(ready_reply({.head = {.status = 204, .headers = preflight_headers(request, match.allow)}}));
+        return deliver(
+            ready_reply({.head = {.status = 204, .headers = preflight_headers(request, match.allow)}}));
     }
     const Endpoint& endpoint = *match.endpoint;
     ApiRequest api_request{std::move(request), std::move(match.param)};
@@ -61,8 +65,11 @@ void ApiApp::handle(HttpRequest request, Deliver deliver) {
             (*shared)(run(endpoint, std::move(api_request)));
         });
     if (!posted) {
-        (*shared)(ready_reply(openai_refusal(
-            {ErrorCode::kQueueFull, "This server has too many requests at once; try again in a moment.", {}, {}})));
+        (*shared)(
+            ready_reply(openai_refusal({ErrorCode::kQueueFull,
+                                        "This server has too many requests at once; try again in a moment.",
+                                        {},
+                                        {}})));
     }
 }
 
@@ -76,8 +83,11 @@ std::unique_ptr<Reply> ApiApp::run(const Endpoint& endpoint, ApiRequest request)
             {ErrorCode::kOutOfMemory, "The server has not enough memory for this request.", {}, {}}));
     } catch (const std::exception& fault) {
         base::log_error("request {}: {}", id, base::printable(fault.what()));
-        return ready_reply(openai_refusal(
-            {ErrorCode::kInternal, fmt::format("A fault of the server; its log names it under {}.", id), {}, {}}));
+        return ready_reply(
+            openai_refusal({ErrorCode::kInternal,
+                            fmt::format("A fault of the server; its log names it under {}.", id),
+                            {},
+                            {}}));
     }
 }
 

@@ -90,8 +90,8 @@ class CompletionReply final : public Reply {
 
 }  // namespace
 
-std::unique_ptr<Reply> completion_reply(std::unique_ptr<Generation> generation, std::unique_ptr<Encoder> encoder,
-                                        bool stream) {
+std::unique_ptr<Reply> completion_reply(std::unique_ptr<Generation> generation,
+                                        std::unique_ptr<Encoder> encoder, bool stream) {
     return std::make_unique<CompletionReply>(std::move(generation), std::move(encoder), stream);
 }
 

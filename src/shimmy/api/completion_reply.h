@@ -1,5 +1,5 @@
-// CompletionReply: a running generation as an HTTP answer, in whatever dialect. The first event decides the status line:
-// a fault before it is a plain error response, after it an error event inside the stream.
+// CompletionReply: a running generation as an HTTP answer, in whatever dialect. The first event decides the
+// status line: a fault before it is a plain error response, after it an error event inside the stream.
 #pragma once
 
 #include <memory>
@@ -24,7 +24,8 @@ struct Completion {
     Totals totals;
 };
 
-// A dialect's way to write one request's events. Pure: events in, bytes out; the state is that of one request.
+// A dialect's way to write one request's events. Pure: events in, bytes out; the state is that of one
+// request.
 class Encoder {
   public:
     virtual ~Encoder() = default;
@@ -39,7 +40,7 @@ class Encoder {
     virtual std::string_view stream_content_type() const { return "text/event-stream"; }
 };
 
-std::unique_ptr<Reply> completion_reply(std::unique_ptr<Generation> generation, std::unique_ptr<Encoder> encoder,
-                                        bool stream);
+std::unique_ptr<Reply> completion_reply(std::unique_ptr<Generation> generation,
+                                        std::unique_ptr<Encoder> encoder, bool stream);
 
 }  // namespace shimmy

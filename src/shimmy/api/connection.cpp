@@ -37,8 +37,10 @@ void Connection::start() {
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
     socket_.set_option(asio::socket_base::keep_alive(true), ignored);
     if (loop_.shared().connections.load() > loop_.shared().limits.connections) {
-        return refuse({base::ErrorCode::kUnavailable, "This server has too many connections; try again in a moment.",
-                       {}, "too_many_connections"});
+        return refuse({base::ErrorCode::kUnavailable,
+                       "This server has too many connections; try again in a moment.",
+                       {},
+                       "too_many_connections"});
     }
     read_more();
 }
@@ -52,6 +54,7 @@ void Connection::close() {
     if (phase_ == Phase::kClosed) return;
     phase_ = Phase::kClosed;
     reply_.reset();  // cancels what it was for
+    forget_body();
     boost::system::error_code ignored;
     socket_.close(ignored);
     loop_.remove(*this);
@@ -75,13 +78,17 @@ void Connection::check_deadline(Time now) {
             break;
         case Phase::kHeader:
             if (spent > limits.header) {
-                refuse({base::ErrorCode::kDeadline, "The request's headers did not arrive in time.", {},
+                refuse({base::ErrorCode::kDeadline,
+                        "The request's headers did not arrive in time.",
+                        {},
                         "request_timeout"});
             }
             break;
         case Phase::kBody:
             if (spent > limits.body + std::chrono::seconds(body_received_bytes_ / limits.body_bytes_per_s)) {
-                refuse({base::ErrorCode::kDeadline, "The request's body did not arrive in time.", {},
+                refuse({base::ErrorCode::kDeadline,
+                        "The request's body did not arrive in time.",
+                        {},
                         "request_timeout"});
             }
             break;
@@ -89,7 +96,8 @@ void Connection::check_deadline(Time now) {
             if (spent > limits.linger) close();
             break;
         case Phase::kAnswering:
-        case Phase::kClosed: break;
+        case Phase::kClosed:
+            break;
     }
 }
 
@@ -115,7 +123,12 @@ void Connection::on_read(boost::system::error_code error, size_t bytes) {
     if (phase_ == Phase::kClosed) return;
     if (error == asio::error::eof) return on_peer_end();
     if (error) return close();
-    if (phase_ == Phase::kBody) body_received_bytes_ += bytes;
+    if (phase_ == Phase::kBody && !count_body(bytes)) {
+        return refuse({base::ErrorCode::kOutOfMemory,
+                       "The requests being read exceed this server's memory; try again.",
+                       {},
+                       {}});
+    }
     if (phase_ != Phase::kLinger && !refused_) {
         input_.append(read_buffer_, 0, bytes);
         advance();
@@ -129,13 +142,23 @@ void Connection::on_peer_end() {
     if (!answer_still_comes) close();
 }
 
+bool Connection::count_body(size_t bytes) {
+    body_received_bytes_ += bytes;
+    HttpShared& shared = loop_.shared();
+    return shared.body_bytes.fetch_add(bytes) + bytes <= shared.limits.all_bodies_bytes;
+}
+
+void Connection::forget_body() {
+    loop_.shared().body_bytes.fetch_sub(std::exchange(body_received_bytes_, 0));
+}
+
 void Connection::advance() {
     while (phase_ == Phase::kIdle || phase_ == Phase::kHeader || phase_ == Phase::kBody) {
         if (phase_ == Phase::kIdle) {
-            input_.erase(0, input_.find_first_not_of("\r\n"));  // line ends that some clients send after a body
+            input_.erase(0,
+                         input_.find_first_not_of("\r\n"));  // line ends that some clients send after a body
             if (input_.empty()) return;
             parser_.emplace(loop_.shared().limits.header_bytes);
-            body_received_bytes_ = 0;
             enter(Phase::kHeader);
         }
         if (!feed()) return;
@@ -150,13 +173,20 @@ bool Connection::feed() {
     }
     input_.erase(0, progress->used_bytes);
     switch (progress->state) {
-        case HttpParser::State::kHeaderDone: return on_header();
-        case HttpParser::State::kComplete: answer(); return true;
-        case HttpParser::State::kNeedMore: break;
+        case HttpParser::State::kHeaderDone:
+            return on_header();
+        case HttpParser::State::kComplete:
+            answer();
+            return true;
+        case HttpParser::State::kNeedMore:
+            break;
     }
     // Only the frame of a chunk can be left unparsed here, and that is short.
     if (phase_ == Phase::kBody && input_.size() > loop_.shared().limits.header_bytes) {
-        refuse({base::ErrorCode::kInvalidArgument, "Malformed HTTP request: a chunk is broken.", {}, "bad_request"});
+        refuse({base::ErrorCode::kInvalidArgument,
+                "Malformed HTTP request: a chunk is broken.",
+                {},
+                "bad_request"});
     }
     return false;
 }
@@ -195,17 +225,18 @@ void Connection::answer() {
     wake_posted_ = std::make_shared<std::atomic<bool>>(false);
     HttpRequest request = std::move(parser_->request());
     parser_.reset();
-    loop_.shared().app.handle(
-        std::move(request), [weak = weak_from_this(), io = loop_.io()](std::unique_ptr<Reply> reply) {
-            // At once when called by handle() itself on this thread.
-            asio::dispatch(*io, [weak, reply = std::move(reply)]() mutable {
-                if (const auto self = weak.lock()) self->deliver(std::move(reply));
-            });
-        });
+    loop_.shared().app.handle(std::move(request),
+                              [weak = weak_from_this(), io = loop_.io()](std::unique_ptr<Reply> reply) {
+                                  // At once when called by handle() itself on this thread.
+                                  asio::dispatch(*io, [weak, reply = std::move(reply)]() mutable {
+                                      if (const auto self = weak.lock()) self->deliver(std::move(reply));
+                                  });
+                              });
 }
 
 void Connection::deliver(std::unique_ptr<Reply> reply) {
     if (phase_ != Phase::kAnswering || reply_) return;  // the client has gone meanwhile
+    forget_body();
     reply_ = std::move(reply);
     reply_->on_ready([weak = weak_from_this(), posted = wake_posted_, io = loop_.io()] {
         if (posted->exchange(true)) return;
@@ -225,7 +256,8 @@ void Connection::pump() {
     reply_->pump(output);
     if (output.has_head) {
         chunked_ = output.head.streamed && !http_1_0_;
-        if (output.head.streamed && http_1_0_) keep_alive_ = false;  // the end of the body is the end of the connection
+        if (output.head.streamed && http_1_0_)
+            keep_alive_ = false;  // the end of the body is the end of the connection
         append_head(output_, output.head,
                     {.http_1_0 = http_1_0_,
                      .keep_alive = keep_alive_,
@@ -274,6 +306,7 @@ void Connection::refuse(const base::Error& error) {
     answered_ = true;
     input_.clear();
     parser_.reset();
+    forget_body();
     enter(Phase::kAnswering);
     write_more();
     read_more();
@@ -292,8 +325,8 @@ void Connection::finish_answer() {
     read_more();
 }
 
-// Tells the client that nothing follows, and lets it finish sending what it still sends; a plain close would throw away
-// the answer when unread bytes are left.
+// Tells the client that nothing follows, and lets it finish sending what it still sends; a plain close would
+// throw away the answer when unread bytes are left.
 void Connection::linger() {
     boost::system::error_code ignored;
     socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);

@@ -1,11 +1,12 @@
 // Connection: one client's socket, one request at a time, in order.
 //
-//   idle -> header -> body -> answering -> idle …            any -> linger (a refused client reads why) -> closed
-// It always reads, also while answering: that is how it learns at once that the client has gone, which drops the reply
-// and so cancels its generation. What it reads then belongs to the next request and waits, bounded, in `input_`. A
-// client that only ends its own side still gets an answer that is ready, but nothing is generated for it.
-// A reply is pumped only when everything before it has been written: a slow reader holds up nobody but itself.
-// All on the thread of its loop.
+//   idle -> header -> body -> answering -> idle …            any -> linger (a refused client reads why) ->
+//   closed
+// It always reads, also while answering: that is how it learns at once that the client has gone, which drops
+// the reply and so cancels its generation. What it reads then belongs to the next request and waits, bounded,
+// in `input_`. A client that only ends its own side still gets an answer that is ready, but nothing is
+// generated for it. A reply is pumped only when everything before it has been written: a slow reader holds up
+// nobody but itself. All on the thread of its loop.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -41,6 +42,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void on_read(boost::system::error_code error, size_t bytes);
     void on_peer_end();
 
+    bool count_body(size_t bytes);
+    void forget_body();
     void advance();  // as far as `input_` goes
     bool feed();     // false: more input is needed, or this request is decided
     bool on_header();
@@ -63,16 +66,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
     std::string read_buffer_;  // of the read under way
     bool reading_ = false;
-    std::string input_;  // read, not yet parsed
-    size_t body_received_bytes_ = 0;
+    std::string input_;               // read, not yet parsed
+    size_t body_received_bytes_ = 0;  // counted in HttpShared::body_bytes
     std::optional<HttpParser> parser_;
     std::string extra_headers_;
 
     // The request being answered.
     std::string request_id_;
     bool http_1_0_ = false, head_only_ = false, keep_alive_ = true, chunked_ = false;
-    bool refused_ = false;      // what the client still sends is thrown away
-    bool peer_ended_ = false;   // the client sends no more; perhaps it still reads
+    bool refused_ = false;     // what the client still sends is thrown away
+    bool peer_ended_ = false;  // the client sends no more; perhaps it still reads
     std::unique_ptr<Reply> reply_;
     bool answered_ = false;  // all of the answer is in the output
     std::shared_ptr<std::atomic<bool>> wake_posted_;

@@ -70,7 +70,8 @@ constexpr CodeRow kByCode[] = {
 
 WireError wire_error(const base::Error& error) {
     const auto* detail = std::ranges::find(kByDetail, error.detail, &DetailRow::detail);
-    if (detail != std::end(kByDetail)) return {detail->status, detail->type, detail->detail, detail->retry_after_s};
+    if (detail != std::end(kByDetail))
+        return {detail->status, detail->type, detail->detail, detail->retry_after_s};
     const auto* code = std::ranges::find(kByCode, error.code, &CodeRow::error);
     if (code != std::end(kByCode)) return {code->status, code->type, code->code, code->retry_after_s};
     return {500, kServer, "internal_error", 0};

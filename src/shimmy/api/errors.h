@@ -1,4 +1,5 @@
-// The one table from failures to what a client sees: status, type and code. Dialects shape the body themselves.
+// The one table from failures to what a client sees: status, type and code. Dialects shape the body
+// themselves.
 #pragma once
 
 #include <string>

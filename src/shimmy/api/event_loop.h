@@ -1,5 +1,6 @@
-// EventLoop: one I/O thread, the connections that live on it, and a coarse clock for their deadlines. A connection
-// belongs to one loop for life, so its state needs no locks; others reach it by asio::post to the loop's context.
+// EventLoop: one I/O thread, the connections that live on it, and a coarse clock for their deadlines. A
+// connection belongs to one loop for life, so its state needs no locks; others reach it by asio::post to the
+// loop's context.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -25,6 +26,7 @@ struct HttpShared {
     HttpApp& app;
     const HttpLimits limits;
     std::atomic<size_t> connections{0};
+    std::atomic<size_t> body_bytes{0};  // see HttpLimits::all_bodies_bytes
     std::atomic<bool> draining{false};
 };
 

@@ -40,7 +40,8 @@ bool is_loopback(std::string_view host) {
     return host == "::1" || (host.starts_with("127.") && is_ip_address(host));
 }
 
-// The origin's authority: "http://localhost:3000" -> "localhost:3000"; empty for "null" and what is no web origin.
+// The origin's authority: "http://localhost:3000" -> "localhost:3000"; empty for "null" and what is no web
+// origin.
 std::string_view authority_of(std::string_view origin) {
     const size_t scheme = origin.find("://");
     return scheme == std::string_view::npos ? std::string_view() : origin.substr(scheme + 3);
@@ -65,12 +66,15 @@ base::Result<void> check_host(const HttpRequest& request, const HostRules& rules
     const std::string_view host = host_of(*header);
     if (is_loopback(host) || host == rules.bound_address) return {};
     if (rules.bound_to_all && is_ip_address(host)) return {};
-    const auto named = [&](const std::string& name) { return name == "*" || equals_ignoring_case(name, host); };
+    const auto named = [&](const std::string& name) {
+        return name == "*" || equals_ignoring_case(name, host);
+    };
     if (std::ranges::any_of(rules.allowed, named)) return {};
-    return refuse("host_not_allowed",
-                  fmt::format("The host name '{}' is not one this server answers to. Use its address, or start it "
-                              "with --allowed-hosts {}.",
-                              base::printable(host), base::printable(host)));
+    return refuse(
+        "host_not_allowed",
+        fmt::format("The host name '{}' is not one this server answers to. Use its address, or start it "
+                    "with --allowed-hosts {}.",
+                    base::printable(host), base::printable(host)));
 }
 
 base::Result<void> check_origin(const HttpRequest& request) {

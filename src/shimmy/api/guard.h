@@ -1,6 +1,6 @@
-// Guard: who may talk to a local server. Web pages of others must not: not by a rebound DNS name (Host), not by a
-// cross-site request (Origin), not by a form or plain text that browsers send without asking (Content-Type).
-// Pure functions over headers.
+// Guard: who may talk to a local server. Web pages of others must not: not by a rebound DNS name (Host), not
+// by a cross-site request (Origin), not by a form or plain text that browsers send without asking
+// (Content-Type). Pure functions over headers.
 #pragma once
 
 #include <string>

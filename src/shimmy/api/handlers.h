@@ -12,8 +12,8 @@ namespace shimmy {
 
 struct ApiContext {
     Service& service;
-    const std::string version;   // of the program
-    std::string base_url;        // "http://127.0.0.1:11435"
+    const std::string version;  // of the program
+    std::string base_url;       // "http://127.0.0.1:11435"
 };
 
 // native.cpp

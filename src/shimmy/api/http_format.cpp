@@ -22,7 +22,8 @@ std::string_view http_date() {
 
 void append_head(std::string& out, const ResponseHead& head, const HeadContext& context) {
     const auto to = std::back_inserter(out);
-    fmt::format_to(to, "HTTP/1.1 {} {}\r\nDate: {}\r\n", head.status, reason_phrase(head.status), http_date());
+    fmt::format_to(to, "HTTP/1.1 {} {}\r\nDate: {}\r\n", head.status, reason_phrase(head.status),
+                   http_date());
     if (head.status != 204) {
         fmt::format_to(to, "Content-Type: {}\r\n", head.content_type);
         if (!head.streamed) {

@@ -9,15 +9,16 @@
 namespace shimmy {
 
 struct HeadContext {
-    bool http_1_0 = false;           // of the request
-    bool keep_alive = true;          // whether the connection stays open afterwards
+    bool http_1_0 = false;   // of the request
+    bool keep_alive = true;  // whether the connection stays open afterwards
     std::string_view request_id;
     std::string_view extra_headers;  // whole lines
     size_t body_bytes = 0;           // unless streamed
 };
 
 void append_head(std::string& out, const ResponseHead& head, const HeadContext& context);
-void append_chunk(std::string& out, std::string_view data);  // REQUIRES: data is not empty, which would end the body
+void append_chunk(std::string& out,
+                  std::string_view data);  // REQUIRES: data is not empty, which would end the body
 void append_last_chunk(std::string& out);
 
 // The date as HTTP writes it; one string per second and thread.

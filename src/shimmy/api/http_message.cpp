@@ -61,6 +61,8 @@ std::string_view reason_phrase(int status) {
     return found == std::end(kReasons) ? "Unknown" : found->second;
 }
 
-std::unique_ptr<Reply> ready_reply(Response response) { return std::make_unique<ReadyReply>(std::move(response)); }
+std::unique_ptr<Reply> ready_reply(Response response) {
+    return std::make_unique<ReadyReply>(std::move(response));
+}
 
 }  // namespace shimmy

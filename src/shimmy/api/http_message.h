@@ -60,7 +60,8 @@ struct ReplyOutput {
 class Reply {
   public:
     virtual ~Reply() = default;
-    // `wake` may be called from any thread, whenever pump() has something to do. Called once, before the first pump().
+    // `wake` may be called from any thread, whenever pump() has something to do. Called once, before the
+    // first pump().
     virtual void on_ready(std::function<void()> wake) = 0;
     // Appends what is ready, about kPumpBytes at most, to output.body.
     virtual void pump(ReplyOutput& output) = 0;

@@ -21,11 +21,15 @@ Error bad_request(std::string message) {
     return {ErrorCode::kInvalidArgument, "Malformed HTTP request: " + std::move(message), {}, "bad_request"};
 }
 Error headers_too_large(size_t limit) {
-    return {ErrorCode::kInvalidArgument, fmt::format("The request's headers exceed the limit of {} bytes.", limit), {},
+    return {ErrorCode::kInvalidArgument,
+            fmt::format("The request's headers exceed the limit of {} bytes.", limit),
+            {},
             "headers_too_large"};
 }
 Error body_too_large(size_t limit) {
-    return {ErrorCode::kInvalidArgument, fmt::format("The request's body exceeds the limit of {} bytes.", limit), {},
+    return {ErrorCode::kInvalidArgument,
+            fmt::format("The request's body exceeds the limit of {} bytes.", limit),
+            {},
             "request_too_large"};
 }
 
@@ -41,7 +45,8 @@ std::string_view what(boost::beast::error_code code) {
     if (code == http::error::bad_content_length) return "Content-Length is not one plain number.";
     if (code == http::error::multiple_content_length) return "Content-Length comes more than once.";
     if (code == http::error::bad_transfer_encoding) return "this Transfer-Encoding is not supported.";
-    if (code == http::error::bad_chunk || code == http::error::bad_chunk_extension) return "a chunk is broken.";
+    if (code == http::error::bad_chunk || code == http::error::bad_chunk_extension)
+        return "a chunk is broken.";
     if (code == http::error::bad_field || code == http::error::bad_value) return "a header field is broken.";
     if (code == http::error::bad_line_ending) return "a line does not end in CR LF.";
     return "it cannot be read.";
@@ -80,8 +85,8 @@ class HttpParser::Beast final : public http::basic_parser<true> {
   protected:
     using Code = boost::beast::error_code;
 
-    void on_request_impl(http::verb, boost::beast::string_view method, boost::beast::string_view target, int version,
-                         Code& error) override {
+    void on_request_impl(http::verb, boost::beast::string_view method, boost::beast::string_view target,
+                         int version, Code& error) override {
         request_.method.assign(method.data(), method.size());
         request_.target.assign(target.data(), target.size());
         request_.http_1_0 = version == 10;
@@ -107,7 +112,9 @@ class HttpParser::Beast final : public http::basic_parser<true> {
         if (const auto length = content_length()) declared_bytes_ = *length;
     }
     void on_body_init_impl(boost::optional<std::uint64_t> const&, Code&) override {}
-    std::size_t on_body_impl(boost::beast::string_view body, Code& error) override { return append(body, error); }
+    std::size_t on_body_impl(boost::beast::string_view body, Code& error) override {
+        return append(body, error);
+    }
     void on_chunk_header_impl(std::uint64_t, boost::beast::string_view, Code&) override {}
     std::size_t on_chunk_body_impl(std::uint64_t, boost::beast::string_view body, Code& error) override {
         return append(body, error);
@@ -147,8 +154,10 @@ base::Result<HttpParser::Progress> HttpParser::feed(std::string_view input) {
     Progress progress;
     progress.used_bytes = beast_->put({input.data(), input.size()}, error);
     if (beast_->over_limit_) return std::unexpected(body_too_large(beast_->body_bytes_max_));
-    if (error == http::error::header_limit) return std::unexpected(headers_too_large(beast_->header_bytes_max_));
-    if (error && error != http::error::need_more) return std::unexpected(bad_request(std::string(what(error))));
+    if (error == http::error::header_limit)
+        return std::unexpected(headers_too_large(beast_->header_bytes_max_));
+    if (error && error != http::error::need_more)
+        return std::unexpected(bad_request(std::string(what(error))));
     if (in_header && beast_->is_header_done()) {
         TRY_VOID(beast_->judge_header(input.substr(0, progress.used_bytes)));
         progress.state = State::kHeaderDone;
@@ -160,7 +169,8 @@ base::Result<HttpParser::Progress> HttpParser::feed(std::string_view input) {
 
 base::Result<void> HttpParser::limit_body(size_t body_bytes_max) {
     beast_->body_bytes_max_ = body_bytes_max;
-    if (beast_->declared_bytes_.value_or(0) > body_bytes_max) return std::unexpected(body_too_large(body_bytes_max));
+    if (beast_->declared_bytes_.value_or(0) > body_bytes_max)
+        return std::unexpected(body_too_large(body_bytes_max));
     return {};
 }
 

@@ -1,5 +1,5 @@
-// HttpParser: bytes from a socket to one HttpRequest. Strict: what two servers could read in two ways is refused.
-// Boost.Beast's parser stays inside http_parser.cpp. One thread.
+// HttpParser: bytes from a socket to one HttpRequest. Strict: what two servers could read in two ways is
+// refused. Boost.Beast's parser stays inside http_parser.cpp. One thread.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,8 @@ class HttpParser {
     // kInvalidArgument with detail "bad_request", "headers_too_large" or "request_too_large".
     base::Result<Progress> feed(std::string_view input);
 
-    // Between kHeaderDone and the next feed(). The declared length of the body may exceed it already: an error then.
+    // Between kHeaderDone and the next feed(). The declared length of the body may exceed it already: an
+    // error then.
     base::Result<void> limit_body(size_t body_bytes_max);
 
     bool header_done() const;

@@ -70,7 +70,8 @@ TEST(HttpParser, ReadsARequestInAnyPieces) {
 TEST(HttpParser, ReadsChunks) {
     for (const size_t piece : {1u, 5u, 1000u}) {
         const Outcome got = parse(
-            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nT: 1\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+            "Chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nT: 1\r\n\r\n",
             piece);
         ASSERT_TRUE(got.complete) << piece << got.error.message;
         EXPECT_EQ(got.request.body, "abc0123456789");
@@ -98,32 +99,36 @@ TEST_P(HttpParserRefuses, InAnyPieces) {
 const std::string kHead = "POST / HTTP/1.1\r\nHost: a\r\n";
 INSTANTIATE_TEST_SUITE_P(
     All, HttpParserRefuses,
-    testing::Values(Bad{"\x16\x03\x01\x02", "bad_request"}, Bad{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "bad_request"},
-                    Bad{"nonsense\r\n\r\n", "bad_request"}, Bad{"GET /\r\n\r\n", "bad_request"},
-                    Bad{"GET / HTTP/1.1\r\n\r\n", "bad_request"},  // no Host
-                    Bad{"GET / HTTP/3.0\r\nHost: a\r\n\r\n", "bad_request"},
-                    Bad{"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "bad_request"},
-                    Bad{kHead + "X : 1\r\n\r\n", "bad_request"}, Bad{kHead + "X: 1\r\n Y\r\n\r\n", "bad_request"},
-                    Bad{kHead + "X: a\x01" "b\r\n\r\n", "bad_request"},
-                    Bad{kHead + "Content-Length: +5\r\n\r\nhello", "bad_request"},
-                    Bad{kHead + "Content-Length: -5\r\n\r\nhello", "bad_request"},
-                    Bad{kHead + "Content-Length: 5x\r\n\r\nhello", "bad_request"},
-                    Bad{kHead + "Content-Length: 99999999999999999999\r\n\r\n", "bad_request"},
-                    Bad{kHead + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", "bad_request"},
-                    Bad{kHead + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", "bad_request"},
-                    Bad{kHead + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "bad_request"},
-                    Bad{kHead + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", "bad_request"},
-                    Bad{kHead + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "bad_request"},
-                    Bad{kHead + "Transfer-Encoding: gzip\r\n\r\n", "bad_request"},
-                    Bad{"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "bad_request"},
-                    Bad{kHead + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", "bad_request"},
-                    Bad{kHead + "Transfer-Encoding: chunked\r\n\r\n-1\r\n", "bad_request"},
-                    Bad{kHead + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n", "bad_request"},
-                    Bad{kHead + "Content-Length: 1001\r\n\r\n", "request_too_large"},
-                    Bad{kHead + "Content-Length: 8589934592\r\n\r\n", "request_too_large"},
-                    Bad{kHead + "Transfer-Encoding: chunked\r\n\r\n3e9\r\n" + std::string(1001, 'a'), "request_too_large"},
-                    Bad{kHead + "X: " + std::string(2000, 'a') + "\r\n\r\n", "headers_too_large"},
-                    Bad{"GET /" + std::string(2000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", "headers_too_large"}));
+    testing::Values(
+        Bad{"\x16\x03\x01\x02", "bad_request"}, Bad{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "bad_request"},
+        Bad{"nonsense\r\n\r\n", "bad_request"}, Bad{"GET /\r\n\r\n", "bad_request"},
+        Bad{"GET / HTTP/1.1\r\n\r\n", "bad_request"},  // no Host
+        Bad{"GET / HTTP/3.0\r\nHost: a\r\n\r\n", "bad_request"},
+        Bad{"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "bad_request"},
+        Bad{kHead + "X : 1\r\n\r\n", "bad_request"}, Bad{kHead + "X: 1\r\n Y\r\n\r\n", "bad_request"},
+        Bad{kHead + "X: a\x01"
+                    "b\r\n\r\n",
+            "bad_request"},
+        Bad{kHead + "Content-Length: +5\r\n\r\nhello", "bad_request"},
+        Bad{kHead + "Content-Length: -5\r\n\r\nhello", "bad_request"},
+        Bad{kHead + "Content-Length: 5x\r\n\r\nhello", "bad_request"},
+        Bad{kHead + "Content-Length: 99999999999999999999\r\n\r\n", "bad_request"},
+        Bad{kHead + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", "bad_request"},
+        Bad{kHead + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", "bad_request"},
+        Bad{kHead + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "bad_request"},
+        Bad{kHead + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", "bad_request"},
+        Bad{kHead + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "bad_request"},
+        Bad{kHead + "Transfer-Encoding: gzip\r\n\r\n", "bad_request"},
+        Bad{"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "bad_request"},
+        Bad{kHead + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", "bad_request"},
+        Bad{kHead + "Transfer-Encoding: chunked\r\n\r\n-1\r\n", "bad_request"},
+        Bad{kHead + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n", "bad_request"},
+        Bad{kHead + "Content-Length: 1001\r\n\r\n", "request_too_large"},
+        Bad{kHead + "Content-Length: 8589934592\r\n\r\n", "request_too_large"},
+        Bad{kHead + "Transfer-Encoding: chunked\r\n\r\n3e9\r\n" + std::string(1001, 'a'),
+            "request_too_large"},
+        Bad{kHead + "X: " + std::string(2000, 'a') + "\r\n\r\n", "headers_too_large"},
+        Bad{"GET /" + std::string(2000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", "headers_too_large"}));
 
 TEST(HttpParser, DoesNotReserveWhatIsOnlyAnnounced) {
     HttpParser parser(1000);

@@ -1,8 +1,8 @@
 #include "shimmy/api/http_server.h"
 
+#include <sys/resource.h>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
-#include <sys/resource.h>
 
 #include <csignal>
 #include <utility>
@@ -69,12 +69,16 @@ void HttpServer::accept() {
 void HttpServer::on_accept(boost::system::error_code error, tcp::socket socket, EventLoop& loop) {
     if (!acceptor_.is_open()) return;
     if (!error) {
-        asio::dispatch(*loop.io(), [&loop, socket = std::move(socket)]() mutable { loop.add(std::move(socket)); });
+        accept_failing_ = false;
+        asio::dispatch(*loop.io(),
+                       [&loop, socket = std::move(socket)]() mutable { loop.add(std::move(socket)); });
         return accept();
     }
     if (error == asio::error::connection_aborted) return accept();
     // Out of file descriptors or memory: those who are served go on, new ones wait in the kernel's queue.
-    base::log_warn("cannot accept connections for the moment: {}", error.message());
+    if (!std::exchange(accept_failing_, true)) {
+        base::log_warn("cannot accept connections for the moment: {}", error.message());
+    }
     timer_.expires_after(kAcceptBackOff);
     timer_.async_wait([this](boost::system::error_code cancelled) {
         if (!cancelled && acceptor_.is_open()) accept();

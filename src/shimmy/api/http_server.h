@@ -30,7 +30,7 @@ class HttpServer {
     HttpServer& operator=(const HttpServer&) = delete;
 
     // From any thread:
-    void stop();      // no new connections; ends when the running requests are answered, or after limits.drain
+    void stop();  // no new connections; ends when the running requests are answered, or after limits.drain
     void stop_now();  // closes everything
     void wait();      // until the server has ended
 
@@ -46,6 +46,7 @@ class HttpServer {
     boost::asio::steady_timer timer_;  // back-off of the acceptor, then progress of the drain
     boost::asio::signal_set signals_;
     size_t next_loop_ = 0;
+    bool accept_failing_ = false;  // said once, not ten times a second
     base::Clock::time_point drain_start_;
 
     std::mutex mutex_;

@@ -19,7 +19,8 @@ using base::ErrorCode;
 namespace {
 
 constexpr size_t kDepthMax = 256;
-constexpr size_t kShownCharsMax = 60;  // of a client's value in a message
+constexpr size_t kValuesMax = 4'000'000;  // the tree takes tens of bytes for each, however short its text
+constexpr size_t kShownCharsMax = 60;     // of a client's value in a message
 
 // Builds the tree, and remembers the keys of the objects that are open to find one that comes twice.
 struct TreeHandler {
@@ -33,11 +34,17 @@ struct TreeHandler {
     std::vector<size_t> object_starts;  // index into keys
     std::string key_part;
     std::string duplicate_key;
-    bool has_duplicate = false, number_too_large = false;
+    size_t values = 0;
+    bool has_duplicate = false, number_too_large = false, too_many_values = false;
 
     static bool stop(json::error_code& error) {
         error = json::error::syntax;
         return false;
+    }
+
+    bool count_value(json::error_code& error) {
+        too_many_values = ++values > kValuesMax;
+        return !too_many_values || stop(error);
     }
 
     bool on_document_begin(json::error_code&) { return true; }
@@ -58,12 +65,12 @@ struct TreeHandler {
         keys.erase(first, keys.end());
         object_starts.pop_back();
         stack.push_object(n);
-        return true;
+        return count_value(error);
     }
     bool on_array_begin(json::error_code&) { return true; }
-    bool on_array_end(size_t n, json::error_code&) {
+    bool on_array_end(size_t n, json::error_code& error) {
         stack.push_array(n);
-        return true;
+        return count_value(error);
     }
     bool on_key_part(json::string_view part, size_t, json::error_code&) {
         key_part += part;
@@ -80,18 +87,18 @@ struct TreeHandler {
         stack.push_chars(part);
         return true;
     }
-    bool on_string(json::string_view rest, size_t, json::error_code&) {
+    bool on_string(json::string_view rest, size_t, json::error_code& error) {
         stack.push_string(rest);
-        return true;
+        return count_value(error);
     }
     bool on_number_part(json::string_view, json::error_code&) { return true; }
-    bool on_int64(int64_t number, json::string_view, json::error_code&) {
+    bool on_int64(int64_t number, json::string_view, json::error_code& error) {
         stack.push_int64(number);
-        return true;
+        return count_value(error);
     }
-    bool on_uint64(uint64_t number, json::string_view, json::error_code&) {
+    bool on_uint64(uint64_t number, json::string_view, json::error_code& error) {
         stack.push_uint64(number);
-        return true;
+        return count_value(error);
     }
     bool on_double(double number, json::string_view, json::error_code& error) {
         if (!std::isfinite(number)) {
@@ -99,15 +106,15 @@ struct TreeHandler {
             return stop(error);
         }
         stack.push_double(number);
-        return true;
+        return count_value(error);
     }
-    bool on_bool(bool flag, json::error_code&) {
+    bool on_bool(bool flag, json::error_code& error) {
         stack.push_bool(flag);
-        return true;
+        return count_value(error);
     }
-    bool on_null(json::error_code&) {
+    bool on_null(json::error_code& error) {
         stack.push_null();
-        return true;
+        return count_value(error);
     }
     bool on_comment_part(json::string_view, json::error_code&) { return true; }
     bool on_comment(json::string_view, json::error_code&) { return true; }
@@ -121,7 +128,9 @@ std::string place(std::string_view text, size_t offset) {
 }
 
 Error invalid_json(std::string message) {
-    return {ErrorCode::kInvalidArgument, "The request body is not valid JSON: " + std::move(message), {},
+    return {ErrorCode::kInvalidArgument,
+            "The request body is not valid JSON: " + std::move(message),
+            {},
             "invalid_json"};
 }
 
@@ -131,6 +140,9 @@ Error explain(std::string_view text, size_t offset, json::error_code code, const
     if (handler.has_duplicate) {
         return invalid_json(fmt::format("the key \"{}\" comes twice in the object that ends at {}.",
                                         base::printable(handler.duplicate_key, kShownCharsMax), where));
+    }
+    if (handler.too_many_values) {
+        return invalid_json(fmt::format("it has more than {} values.", kValuesMax));
     }
     if (handler.number_too_large || code == json::error::exponent_overflow) {
         return invalid_json(fmt::format("a number at {} is too large.", where));
@@ -147,7 +159,8 @@ Error explain(std::string_view text, size_t offset, json::error_code code, const
     if (!base::is_valid_utf8(text)) {
         return invalid_json(fmt::format("it is not UTF-8 (near {}).", where));
     }
-    if (offset >= text.size()) return invalid_json(fmt::format("it ends at {} in the middle of a value.", where));
+    if (offset >= text.size())
+        return invalid_json(fmt::format("it ends at {} in the middle of a value.", where));
     if (code == json::error::extra_data) {
         return invalid_json(fmt::format("something follows the end of the value at {}.", where));
     }
@@ -156,7 +169,8 @@ Error explain(std::string_view text, size_t offset, json::error_code code, const
 }
 
 base::Result<json::value> parse_json(std::string_view text) {
-    if (text.starts_with("\xef\xbb\xbf")) return std::unexpected(invalid_json("it begins with a byte order mark."));
+    if (text.starts_with("\xef\xbb\xbf"))
+        return std::unexpected(invalid_json("it begins with a byte order mark."));
     json::parse_options options;
     options.max_depth = kDepthMax;
     try {
@@ -175,14 +189,21 @@ base::Result<json::value> parse_json(std::string_view text) {
 
 std::string_view kind_name(const json::value& value) {
     switch (value.kind()) {
-        case json::kind::null: return "null";
-        case json::kind::bool_: return "a boolean";
+        case json::kind::null:
+            return "null";
+        case json::kind::bool_:
+            return "a boolean";
         case json::kind::int64:
-        case json::kind::uint64: return "an integer";
-        case json::kind::double_: return "a number";
-        case json::kind::string: return "a string";
-        case json::kind::array: return "an array";
-        case json::kind::object: return "an object";
+        case json::kind::uint64:
+            return "an integer";
+        case json::kind::double_:
+            return "a number";
+        case json::kind::string:
+            return "a string";
+        case json::kind::array:
+            return "an array";
+        case json::kind::object:
+            return "an object";
     }
     return "something else";
 }
@@ -195,16 +216,18 @@ base::Result<json::object> parse_json_object(std::string_view text) {
     }
     TRY(json::value value, parse_json(text));
     if (!value.is_object()) {
-        return std::unexpected(Error{ErrorCode::kInvalidArgument,
-                                     fmt::format("The request body must be a JSON object, not {}.", kind_name(value)),
-                                     {}, "invalid_type"});
+        return std::unexpected(
+            Error{ErrorCode::kInvalidArgument,
+                  fmt::format("The request body must be a JSON object, not {}.", kind_name(value)),
+                  {},
+                  "invalid_type"});
     }
     return std::move(value.as_object());
 }
 
 Error bad_type(std::string path, std::string_view expected, const json::value& found) {
-    return {ErrorCode::kInvalidArgument, fmt::format("'{}' must be {}, not {}.", path, expected, kind_name(found)),
-            path, "invalid_type"};
+    return {ErrorCode::kInvalidArgument,
+            fmt::format("'{}' must be {}, not {}.", path, expected, kind_name(found)), path, "invalid_type"};
 }
 
 Error bad_value(std::string path, std::string message) {
@@ -239,15 +262,17 @@ base::Result<std::optional<int64_t>> Fields::integer(std::string_view key, int64
     // 3.0 is an integer to JavaScript; 2^53 and above are compared as they stand.
     if (value->is_double()) {
         const double number = value->get_double();
-        if (number != std::trunc(number)) return std::unexpected(bad_type(path_of(key), "an integer", *value));
-        if (number >= static_cast<double>(low) && number <= static_cast<double>(high) && std::abs(number) < 0x1p53) {
+        if (number != std::trunc(number))
+            return std::unexpected(bad_type(path_of(key), "an integer", *value));
+        if (number >= static_cast<double>(low) && number <= static_cast<double>(high) &&
+            std::abs(number) < 0x1p53) {
             return static_cast<int64_t>(number);
         }
     } else if (value->is_int64() && value->get_int64() >= low && value->get_int64() <= high) {
         return value->get_int64();
     }
-    return std::unexpected(bad_value(path_of(key), fmt::format("must be between {} and {}, not {}.", low, high,
-                                                               json::serialize(*value))));
+    return std::unexpected(bad_value(
+        path_of(key), fmt::format("must be between {} and {}, not {}.", low, high, json::serialize(*value))));
 }
 
 base::Result<std::optional<double>> Fields::number(std::string_view key, double low, double high) const {

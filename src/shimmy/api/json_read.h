@@ -17,9 +17,9 @@
 
 namespace shimmy {
 
-// Refuses what RFC 8259 refuses, and further: byte order marks, invalid UTF-8, lone surrogates, numbers beyond a double,
-// an object with the same key twice, nesting deeper than 256. Errors: kInvalidArgument, detail "invalid_json", with
-// line and column.
+// Refuses what RFC 8259 refuses, and further: byte order marks, invalid UTF-8, lone surrogates, numbers
+// beyond a double, an object with the same key twice, nesting deeper than 256. Errors: kInvalidArgument,
+// detail "invalid_json", with line and column.
 base::Result<boost::json::object> parse_json_object(std::string_view text);
 
 // The error for a field with a value of the wrong kind or range; `path` as "messages[2].content".

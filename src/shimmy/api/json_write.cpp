@@ -37,7 +37,8 @@ void append_escaped(std::string& out, std::string_view text) {
         from = i + 1;
         out += '\\';
         out += how;
-        if (how == 'u') fmt::format_to(std::back_inserter(out), "{:04x}", static_cast<unsigned char>(text[i]));
+        if (how == 'u')
+            fmt::format_to(std::back_inserter(out), "{:04x}", static_cast<unsigned char>(text[i]));
     }
     out.append(text, from);
 }

@@ -1,4 +1,5 @@
-// JsonWriter: JSON text straight into a string, without a tree in between. Commas are its business, nesting the caller's.
+// JsonWriter: JSON text straight into a string, without a tree in between. Commas are its business, nesting
+// the caller's.
 //
 //   JsonWriter json(out);
 //   json.begin_object().key("id").value(id).key("usage").null().end_object();

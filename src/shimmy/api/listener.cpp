@@ -34,8 +34,8 @@ base::Result<AddressList> resolve(const BindAddress& bind) {
     addrinfo* found = nullptr;
     const int code = getaddrinfo(host.c_str(), std::to_string(bind.port).c_str(), &hints, &found);
     if (code != 0) {
-        return fail(ErrorCode::kNotFound, "cannot bind to '{}': {}; give an address such as 127.0.0.1:{}", bind.host,
-                    gai_strerror(code), bind.port);
+        return fail(ErrorCode::kNotFound, "cannot bind to '{}': {}; give an address such as 127.0.0.1:{}",
+                    bind.host, gai_strerror(code), bind.port);
     }
     return AddressList(found, &freeaddrinfo);
 }
@@ -45,7 +45,8 @@ std::expected<int, int> try_listen(const addrinfo& address) {
     const int fd = socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return std::unexpected(errno);
     const int on = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // a port whose last connections are still winding down
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
+               sizeof on);  // a port whose last connections are still winding down
     if (bind(fd, address.ai_addr, address.ai_addrlen) != 0 || listen(fd, kBacklog) != 0) {
         const int error = errno;
         close(fd);
@@ -77,26 +78,31 @@ std::string advice(int error, const BindAddress& bind) {
     const std::string host = bind.host.empty() ? kLoopback : bind.host;
     switch (error) {
         case EADDRINUSE:
-            return fmt::format("{}:{} is already in use, perhaps by another Shimmy. Stop it, choose another port, or "
-                               "let the system choose one: --bind {}:0",
-                               host, bind.port, host);
+            return fmt::format(
+                "{}:{} is already in use, perhaps by another Shimmy. Stop it, choose another port, or "
+                "let the system choose one: --bind {}:0",
+                host, bind.port, host);
         case EACCES:
-            return fmt::format("port {} needs administrator rights; choose one above 1023, such as --bind {}:11435",
-                               bind.port, host);
+            return fmt::format(
+                "port {} needs administrator rights; choose one above 1023, such as --bind {}:11435",
+                bind.port, host);
         case EADDRNOTAVAIL:
-            return fmt::format("{} is not an address of this machine; use 127.0.0.1, or 0.0.0.0 for all of its own",
-                               host);
-        default: return fmt::format("cannot listen on {}:{}: {}", host, bind.port, std::strerror(error));
+            return fmt::format(
+                "{} is not an address of this machine; use 127.0.0.1, or 0.0.0.0 for all of its own", host);
+        default:
+            return fmt::format("cannot listen on {}:{}: {}", host, bind.port, std::strerror(error));
     }
 }
 
 base::Result<int> parse_port(std::string_view text, const std::string& whole) {
     int port = -1;
     const auto read = std::from_chars(text.data(), text.data() + text.size(), port);
-    if (text.empty() || read.ec != std::errc() || read.ptr != text.data() + text.size() || port < 0 || port > 65535) {
-        return fail(ErrorCode::kInvalidArgument,
-                    "cannot bind to '{}': expected address:port with a port of 0 to 65535, such as 127.0.0.1:{}", whole,
-                    11435);
+    if (text.empty() || read.ec != std::errc() || read.ptr != text.data() + text.size() || port < 0 ||
+        port > 65535) {
+        return fail(
+            ErrorCode::kInvalidArgument,
+            "cannot bind to '{}': expected address:port with a port of 0 to 65535, such as 127.0.0.1:{}",
+            whole, 11435);
     }
     return port;
 }
@@ -107,10 +113,11 @@ base::Result<BindAddress> parse_bind(const std::string& text) {
     const size_t colon = text.rfind(':');
     const bool bare_v6 = colon != std::string::npos && text.find(':') != colon && !text.starts_with('[');
     if (bare_v6) {
-        return fail(ErrorCode::kInvalidArgument, "cannot bind to '{}': write an IPv6 address in brackets, as in [::1]:11435",
-                    text);
+        return fail(ErrorCode::kInvalidArgument,
+                    "cannot bind to '{}': write an IPv6 address in brackets, as in [::1]:11435", text);
     }
-    TRY(const int port, parse_port(std::string_view(text).substr(colon == std::string::npos ? 0 : colon + 1), text));
+    TRY(const int port,
+        parse_port(std::string_view(text).substr(colon == std::string::npos ? 0 : colon + 1), text));
     std::string host = colon == std::string::npos ? "" : text.substr(0, colon);
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
     return BindAddress{std::move(host), static_cast<uint16_t>(port)};
@@ -120,8 +127,10 @@ base::Result<Listener> listen_on(const BindAddress& bind) {
     TRY(const AddressList addresses, resolve(bind));
     int error = EADDRNOTAVAIL;
     for (const addrinfo* each = addresses.get(); each != nullptr; each = each->ai_next) {
-        if (const auto fd = try_listen(*each)) return describe(*fd, each->ai_family);
-        else error = fd.error();
+        if (const auto fd = try_listen(*each))
+            return describe(*fd, each->ai_family);
+        else
+            error = fd.error();
     }
     return std::unexpected(Error{ErrorCode::kIo, advice(error, bind), "bind", {}});
 }

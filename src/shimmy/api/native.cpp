@@ -29,12 +29,23 @@ std::string html_escaped(std::string_view text) {
     std::string out;
     for (const char c : text) {
         switch (c) {
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '&': out += "&amp;"; break;
-            case '\'': out += "&#39;"; break;
-            case '"': out += "&quot;"; break;
-            default: out += c;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '&':
+                out += "&amp;";
+                break;
+            case '\'':
+                out += "&#39;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            default:
+                out += c;
         }
     }
     return out;
@@ -52,7 +63,8 @@ std::string health_body(ApiContext& context) {
     const RegistryStatus status = context.service.registry().status();
     std::string out;
     JsonWriter json(out);
-    json.begin_object().key("status").value("ok").key("service").value("shimmy").key("version").value(context.version);
+    json.begin_object().key("status").value("ok").key("service").value("shimmy").key("version").value(
+        context.version);
     json.key("models").begin_object();
     json.key("total").value(entries.size()).key("discovered").value(discovered);
     json.key("manual").value(entries.size() - discovered);

@@ -44,7 +44,13 @@ class ChatEncoder final : public OpenAiEncoder {
     void stream_start(std::string& out) const override {
         for (uint32_t choice = 0; choice < choices_; ++choice) {
             JsonWriter json = begin_chunk(out, choice);
-            json.key("delta").begin_object().key("role").value("assistant").key("content").value("").end_object();
+            json.key("delta")
+                .begin_object()
+                .key("role")
+                .value("assistant")
+                .key("content")
+                .value("")
+                .end_object();
             json.key("logprobs").null();
             end_chunk(json, out);
         }

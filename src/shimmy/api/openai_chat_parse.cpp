@@ -43,14 +43,16 @@ base::Result<std::string> join_text_parts(const json::array& parts, const std::s
     std::string text;
     for (size_t i = 0; i < parts.size(); ++i) {
         const std::string part_path = fmt::format("{}[{}]", path, i);
-        if (!parts[i].is_object()) return std::unexpected(bad_type(part_path, "a content part (an object)", parts[i]));
+        if (!parts[i].is_object())
+            return std::unexpected(bad_type(part_path, "a content part (an object)", parts[i]));
         const Fields part(parts[i].get_object(), part_path);
         TRY(const auto type, part.string("type"));
         if (!type) return std::unexpected(missing(part.path_of("type"), "a content part needs a type."));
         const auto* row = find_pair(kTextParts, *type);
         if (row == nullptr) {
             return std::unexpected(unsupported_value(
-                part.path_of("type"), fmt::format("is '{}'; this server reads parts of type 'text' only.", *type)));
+                part.path_of("type"),
+                fmt::format("is '{}'; this server reads parts of type 'text' only.", *type)));
         }
         TRY(const auto content, part.string(row->second));
         if (!content) return std::unexpected(missing(part.path_of(row->second), "the text of the part."));
@@ -68,7 +70,8 @@ base::Result<json::value> parse_content(const Fields& message, bool may_be_absen
     }
     if (content->is_string()) return *content;
     if (!content->is_array()) {
-        return std::unexpected(bad_type(message.path_of("content"), "a string or an array of parts", *content));
+        return std::unexpected(
+            bad_type(message.path_of("content"), "a string or an array of parts", *content));
     }
     TRY(std::string text, join_text_parts(content->get_array(), message.path_of("content")));
     return json::value(text);
@@ -94,7 +97,8 @@ base::Result<json::value> parse_message(const json::value& value, const std::str
 base::Result<json::array> parse_messages(const Fields& fields) {
     TRY(const json::array* messages, fields.array("messages"));
     if (messages == nullptr) return std::unexpected(missing("messages", "send at least one message."));
-    if (messages->empty()) return std::unexpected(bad_value("messages", "is empty; send at least one message."));
+    if (messages->empty())
+        return std::unexpected(bad_value("messages", "is empty; send at least one message."));
     json::array out;
     out.reserve(messages->size());
     for (size_t i = 0; i < messages->size(); ++i) {
@@ -111,12 +115,14 @@ base::Result<json::array> parse_tools(const Fields& fields) {
     if (tools == nullptr) return out;
     for (size_t i = 0; i < tools->size(); ++i) {
         const std::string path = fmt::format("tools[{}]", i);
-        if (!(*tools)[i].is_object()) return std::unexpected(bad_type(path, "a tool (an object)", (*tools)[i]));
+        if (!(*tools)[i].is_object())
+            return std::unexpected(bad_type(path, "a tool (an object)", (*tools)[i]));
         const Fields tool((*tools)[i].get_object(), path);
         TRY(const auto type, tool.string("type"));
         if (type && *type != "function") continue;
         TRY(const json::object* function, tool.object("function"));
-        if (function == nullptr) return std::unexpected(missing(tool.path_of("function"), "what the tool is."));
+        if (function == nullptr)
+            return std::unexpected(missing(tool.path_of("function"), "what the tool is."));
         TRY(const auto name, Fields(*function, tool.path_of("function")).string("name"));
         if (!name) return std::unexpected(missing(tool.path_of("function.name"), "a function needs a name."));
         out.push_back((*tools)[i]);
@@ -134,19 +140,21 @@ base::Result<bool> parse_tool_choice(const Fields& fields) {
     } else if (!choice->is_object()) {
         return std::unexpected(bad_type("tool_choice", "a string or an object", *choice));
     }
-    return std::unexpected(
-        unsupported_value("tool_choice", "can only be 'auto' or 'none' for now: the model cannot be made to call."));
+    return std::unexpected(unsupported_value(
+        "tool_choice", "can only be 'auto' or 'none' for now: the model cannot be made to call."));
 }
 
 base::Result<void> check_response_format(const Fields& fields) {
     TRY(const json::object* format, fields.object("response_format"));
     if (format == nullptr) return {};
     TRY(const auto type, Fields(*format, "response_format").string("type"));
-    if (!type) return std::unexpected(missing("response_format.type", "'text' is the format this server knows."));
+    if (!type)
+        return std::unexpected(missing("response_format.type", "'text' is the format this server knows."));
     if (*type == "text") return {};
     return std::unexpected(unsupported_value(
         "response_format.type",
-        fmt::format("is '{}', which is not supported yet: the answer would not be held to it. Use 'text'.", *type)));
+        fmt::format("is '{}', which is not supported yet: the answer would not be held to it. Use 'text'.",
+                    *type)));
 }
 
 base::Result<void> parse_template_args(const Fields& fields, json::object& args) {

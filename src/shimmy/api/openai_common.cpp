@@ -22,7 +22,7 @@ constexpr int64_t kAnyInt64 = std::numeric_limits<int64_t>::max();
 struct NumberParameter {
     std::string_view name;
     double low, high;
-    std::optional<float> SamplingOverrides::*target;
+    std::optional<float> SamplingOverrides::* target;
 };
 constexpr NumberParameter kNumbers[] = {
     {"temperature", 0, 2, &SamplingOverrides::temperature},
@@ -47,7 +47,8 @@ base::Result<void> parse_logit_bias(const Fields& fields, SamplingOverrides& sam
         if (!value.is_number()) return std::unexpected(bad_type(path, "a number", value));
         const double amount = value.to_number<double>();
         if (!(amount >= -kLogitBiasMax && amount <= kLogitBiasMax)) {
-            return std::unexpected(bad_value(path, fmt::format("must be between -100 and 100, not {}.", amount)));
+            return std::unexpected(
+                bad_value(path, fmt::format("must be between -100 and 100, not {}.", amount)));
         }
         sampling.logit_bias[id] = static_cast<float>(amount);
     }
@@ -78,16 +79,18 @@ base::Result<std::vector<std::string>> parse_stop(const Fields& fields) {
     } else {
         const json::array& list = value->get_array();
         if (list.size() > kStopStringsMax) {
-            return std::unexpected(bad_value(
-                "stop", fmt::format("has {} strings; at most {} are allowed.", list.size(), kStopStringsMax)));
+            return std::unexpected(bad_value("stop", fmt::format("has {} strings; at most {} are allowed.",
+                                                                 list.size(), kStopStringsMax)));
         }
         for (size_t i = 0; i < list.size(); ++i) {
-            if (!list[i].is_string()) return std::unexpected(bad_type(fmt::format("stop[{}]", i), "a string", list[i]));
+            if (!list[i].is_string())
+                return std::unexpected(bad_type(fmt::format("stop[{}]", i), "a string", list[i]));
             stop.emplace_back(list[i].get_string());
         }
     }
     for (const std::string& each : stop) {
-        if (each.empty()) return std::unexpected(bad_value("stop", "holds an empty string, which would end every text."));
+        if (each.empty())
+            return std::unexpected(bad_value("stop", "holds an empty string, which would end every text."));
     }
     return stop;
 }
@@ -97,7 +100,8 @@ base::Result<void> parse_stream(const Fields& fields, OpenAiCall& call) {
     call.stream = stream.value_or(false);
     TRY(const json::object* options, fields.object("stream_options"));
     if (options == nullptr) return {};
-    if (!call.stream) return std::unexpected(bad_value("stream_options", "is only allowed when 'stream' is true."));
+    if (!call.stream)
+        return std::unexpected(bad_value("stream_options", "is only allowed when 'stream' is true."));
     TRY(const auto usage, Fields(*options, "stream_options").boolean("include_usage"));
     call.include_usage = usage.value_or(false);
     return {};
@@ -136,9 +140,11 @@ base::Result<void> refuse_unsupported(const Fields& fields, std::span<const Unsu
 Response openai_refusal(const base::Error& error) {
     const WireError wire = wire_error(error);
     Response response{.head = {.status = wire.status}, .body = openai_error_body(error)};
-    if (wire.retry_after_s > 0) response.head.headers.emplace_back("Retry-After", std::to_string(wire.retry_after_s));
+    if (wire.retry_after_s > 0)
+        response.head.headers.emplace_back("Retry-After", std::to_string(wire.retry_after_s));
     // What would fail again in the same way is not worth a client's second try.
-    if (wire.status >= 500 && wire.retry_after_s == 0) response.head.headers.emplace_back("x-should-retry", "false");
+    if (wire.status >= 500 && wire.retry_after_s == 0)
+        response.head.headers.emplace_back("x-should-retry", "false");
     return response;
 }
 

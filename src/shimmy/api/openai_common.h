@@ -22,7 +22,8 @@ struct OpenAiCall {
     uint32_t choices() const { return static_cast<uint32_t>(request.prompts.size()) * request.n; }
 };
 
-// model, n, stop, sampling, logit_bias, seed, stream, stream_options. Errors: kInvalidArgument with the JSON path.
+// model, n, stop, sampling, logit_bias, seed, stream, stream_options. Errors: kInvalidArgument with the JSON
+// path.
 base::Result<OpenAiCall> parse_openai_common(const Fields& fields);
 
 // Fields that change what the answer must look like and that we cannot honour: refused rather than ignored.

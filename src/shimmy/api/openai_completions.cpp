@@ -29,7 +29,8 @@ base::Result<std::vector<TokenId>> parse_ids(const json::array& list, const std:
     std::vector<TokenId> ids;
     ids.reserve(list.size());
     for (size_t i = 0; i < list.size(); ++i) {
-        const bool fits = list[i].is_int64() && list[i].get_int64() >= 0 && list[i].get_int64() <= kMaxTokensMax;
+        const bool fits =
+            list[i].is_int64() && list[i].get_int64() >= 0 && list[i].get_int64() <= kMaxTokensMax;
         if (!fits) return std::unexpected(bad_type(fmt::format("{}[{}]", path, i), "a token id", list[i]));
         ids.push_back(static_cast<TokenId>(list[i].get_int64()));
     }
@@ -45,7 +46,8 @@ base::Result<std::vector<Prompt>> parse_prompts(const Fields& fields) {
         prompts.emplace_back(std::string(value->get_string()));
         return prompts;
     }
-    constexpr std::string_view kExpected = "a string, an array of strings, token ids, or an array of token id arrays";
+    constexpr std::string_view kExpected =
+        "a string, an array of strings, token ids, or an array of token id arrays";
     if (!value->is_array()) return std::unexpected(bad_type("prompt", kExpected, *value));
     const json::array& list = value->get_array();
     if (list.empty()) return std::unexpected(bad_value("prompt", "is empty; send the text to continue."));
@@ -71,8 +73,10 @@ base::Result<std::vector<Prompt>> parse_prompts(const Fields& fields) {
 base::Result<void> check_best_of(const Fields& fields, uint32_t n) {
     TRY(const auto best_of, fields.integer("best_of", 1, kChoicesMax));
     if (!best_of || *best_of == n) return {};
-    if (*best_of < n) return std::unexpected(bad_value("best_of", fmt::format("is {}, less than n = {}.", *best_of, n)));
-    return std::unexpected(unsupported_value("best_of", "greater than 'n' is not supported yet; leave it out."));
+    if (*best_of < n)
+        return std::unexpected(bad_value("best_of", fmt::format("is {}, less than n = {}.", *best_of, n)));
+    return std::unexpected(
+        unsupported_value("best_of", "greater than 'n' is not supported yet; leave it out."));
 }
 
 }  // namespace
@@ -83,9 +87,10 @@ base::Result<OpenAiCall> parse_openai_completions(const json::object& body) {
     TRY_VOID(refuse_unsupported(fields, kUnsupported));
     TRY(call.request.prompts, parse_prompts(fields));
     if (call.request.prompts.size() > kChoicesMax / call.request.n) {
-        return std::unexpected(bad_value("prompt", fmt::format("has {} entries; with n = {} at most {} are allowed.",
-                                                               call.request.prompts.size(), call.request.n,
-                                                               kChoicesMax / call.request.n)));
+        return std::unexpected(bad_value(
+            "prompt",
+            fmt::format("has {} entries; with n = {} at most {} are allowed.", call.request.prompts.size(),
+                        call.request.n, kChoicesMax / call.request.n)));
     }
     TRY_VOID(check_best_of(fields, call.request.n));
     TRY(const auto max_tokens, fields.integer("max_tokens", 0, kMaxTokensMax));
@@ -95,8 +100,8 @@ base::Result<OpenAiCall> parse_openai_completions(const json::object& body) {
     TRY(const auto logprobs, fields.integer("logprobs", 0, kTopLogprobsMax));
     if (logprobs) call.request.top_logprobs = static_cast<int32_t>(*logprobs);
     if (logprobs && call.request.echo) {
-        return std::unexpected(
-            unsupported_value("logprobs", "together with 'echo' is not supported yet: prompts have no logprobs here."));
+        return std::unexpected(unsupported_value(
+            "logprobs", "together with 'echo' is not supported yet: prompts have no logprobs here."));
     }
     return call;
 }
@@ -124,7 +129,9 @@ class CompletionsEncoder final : public OpenAiEncoder {
         if (delta.logprobs.empty()) offsets_[delta.choice] += count_characters(delta.text);
     }
 
-    void write_end_delta(JsonWriter& json) const override { json.key("text").value("").key("logprobs").null(); }
+    void write_end_delta(JsonWriter& json) const override {
+        json.key("text").value("").key("logprobs").null();
+    }
 
     void write_choice(JsonWriter& json, const Completion::Choice& choice) override {
         size_t offset = 0;
@@ -169,7 +176,8 @@ class CompletionsEncoder final : public OpenAiEncoder {
 
 }  // namespace
 
-std::unique_ptr<Encoder> openai_completions_encoder(OpenAiIdentity identity, uint32_t choices, bool include_usage) {
+std::unique_ptr<Encoder> openai_completions_encoder(OpenAiIdentity identity, uint32_t choices,
+                                                    bool include_usage) {
     return std::make_unique<CompletionsEncoder>(std::move(identity), choices, include_usage);
 }
 

@@ -23,7 +23,11 @@ void write_usage(JsonWriter& json, const airframe::Usage& usage) {
     json.key("prompt_tokens").value(usage.prompt_tokens);
     json.key("completion_tokens").value(usage.completion_tokens);
     json.key("total_tokens").value(usage.prompt_tokens + usage.completion_tokens);
-    json.key("prompt_tokens_details").begin_object().key("cached_tokens").value(usage.cached_tokens).end_object();
+    json.key("prompt_tokens_details")
+        .begin_object()
+        .key("cached_tokens")
+        .value(usage.cached_tokens)
+        .end_object();
     json.key("completion_tokens_details").begin_object().key("reasoning_tokens").value(0).end_object();
     json.end_object();
 }

@@ -1,4 +1,5 @@
-// OpenAiEncoder: what chat and text completions share on the way out: the envelope, chunks, usage, timings, [DONE].
+// OpenAiEncoder: what chat and text completions share on the way out: the envelope, chunks, usage, timings,
+// [DONE].
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// GET /v1/models and /v1/models/{id}. Strict front-ends refuse extra fields, so ours stand under one key, `meta`.
+// GET /v1/models and /v1/models/{id}. Strict front-ends refuse extra fields, so ours stand under one key,
+// `meta`.
 #include <utility>
 
 #include "shimmy/api/handlers.h"

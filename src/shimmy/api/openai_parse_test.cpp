@@ -11,8 +11,9 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 base::Result<OpenAiCall> chat(const std::string& fields) {
-    const std::string messages =
-        fields.find("\"messages\"") == std::string::npos ? R"("messages":[{"role":"user","content":"Hi"}],)" : "";
+    const std::string messages = fields.find("\"messages\"") == std::string::npos
+                                     ? R"("messages":[{"role":"user","content":"Hi"}],)"
+                                     : "";
     auto body = parse_json_object(R"({"model":"m",)" + messages + fields + "}");
     EXPECT_TRUE(body) << body.error().message;
     return parse_openai_chat(*body);
@@ -56,7 +57,8 @@ TEST(OpenAiChatParse, TakesEveryParameter) {
 }
 
 TEST(OpenAiChatParse, NullIsAbsent) {
-    const auto call = chat(R"("temperature":null,"stop":null,"n":null,"max_tokens":null,"stream":null,"tools":null,
+    const auto call =
+        chat(R"("temperature":null,"stop":null,"n":null,"max_tokens":null,"stream":null,"tools":null,
         "logprobs":null,"logit_bias":null,"response_format":null,"stream_options":null,"seed":null)");
     ASSERT_TRUE(call) << call.error().message;
     EXPECT_FALSE(call->request.sampling.temperature);
@@ -80,7 +82,8 @@ TEST(OpenAiChatParse, ToolsGoToTheTemplate) {
     const auto tools_of = [](const base::Result<OpenAiCall>& call) {
         return std::get<ChatInput>(call->request.prompts[0]).tools.size();
     };
-    constexpr const char* kTools = R"("tools":[{"type":"function","function":{"name":"f"}},{"type":"web_search"}])";
+    constexpr const char* kTools =
+        R"("tools":[{"type":"function","function":{"name":"f"}},{"type":"web_search"}])";
     EXPECT_EQ(tools_of(chat(kTools)), 1u);
     EXPECT_EQ(tools_of(chat(std::string(kTools) + R"(,"tool_choice":"auto")")), 1u);
     EXPECT_EQ(tools_of(chat(std::string(kTools) + R"(,"tool_choice":"none")")), 0u);
@@ -146,7 +149,8 @@ TEST(OpenAiCompletionsParse, TakesEveryFormOfPrompt) {
     EXPECT_EQ(std::get<std::string>(prompts(R"("prompt":"a")")[0]), "a");
     EXPECT_EQ(std::get<std::string>(prompts(R"("prompt":["a","b"])")[1]), "b");
     EXPECT_THAT(std::get<std::vector<airframe::TokenId>>(prompts(R"("prompt":[5,6])")[0]), ElementsAre(5, 6));
-    EXPECT_THAT(std::get<std::vector<airframe::TokenId>>(prompts(R"("prompt":[[5],[6,7]])")[1]), ElementsAre(6, 7));
+    EXPECT_THAT(std::get<std::vector<airframe::TokenId>>(prompts(R"("prompt":[[5],[6,7]])")[1]),
+                ElementsAre(6, 7));
 }
 
 TEST(OpenAiCompletionsParse, KnowsOpenAisDefaults) {

@@ -13,7 +13,9 @@ constexpr size_t kIdLength = 24;
 constexpr size_t kClientIdLengthMax = 128;
 constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-bool is_id_char(char c) { return kAlphabet.find(c) != std::string_view::npos || c == '-' || c == '_' || c == '.'; }
+bool is_id_char(char c) {
+    return kAlphabet.find(c) != std::string_view::npos || c == '-' || c == '_' || c == '.';
+}
 
 }  // namespace
 

@@ -37,7 +37,8 @@ std::string percent_decoded(std::string_view text) {
     return out;
 }
 
-// The path of a target without query, doubled and trailing slashes, and the prefix /v1: base URLs are written in many ways.
+// The path of a target without query, doubled and trailing slashes, and the prefix /v1: base URLs are written
+// in many ways.
 std::string plain_path(std::string_view target) {
     if (target.starts_with("http://")) {  // absolute form, as proxies send it
         const size_t slash = target.find('/', 7);

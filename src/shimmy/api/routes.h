@@ -22,7 +22,8 @@ enum class RunsOn : uint8_t { kIo, kWorker };  // kIo: for handlers that neither
 
 struct Endpoint {
     std::string_view method;
-    std::string_view path;  // with /v1 it is the same; may end in "/{name}", which takes the whole rest of the path
+    std::string_view
+        path;  // with /v1 it is the same; may end in "/{name}", which takes the whole rest of the path
     std::unique_ptr<Reply> (*handler)(ApiContext& context, ApiRequest request);
     RunsOn runs_on;
     size_t body_bytes_max;  // 0: no body is expected, and a small one ignored

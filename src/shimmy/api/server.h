@@ -16,8 +16,8 @@
 namespace shimmy {
 
 struct ServerOptions {
-    // "host:port", ":port" or "[v6]:port"; taken as it is: a busy port is an error, port 0 any free one. Empty: loopback
-    // and the first free port of 11435 to 11535, else any free one.
+    // "host:port", ":port" or "[v6]:port"; taken as it is: a busy port is an error, port 0 any free one.
+    // Empty: loopback and the first free port of 11435 to 11535, else any free one.
     std::string bind;
     std::vector<std::string> allowed_hosts;  // further host names it answers to; "*": all
     HttpLimits limits;
@@ -31,16 +31,17 @@ inline constexpr uint16_t kDefaultPortLast = 11535;
 
 class Server {
   public:
-    // Accepts connections when it returns. `service` must outlive the server. Errors: kInvalidArgument (bind cannot be
-    // read), kIo (port busy or forbidden, with what to do).
+    // Accepts connections when it returns. `service` must outlive the server. Errors: kInvalidArgument (bind
+    // cannot be read), kIo (port busy or forbidden, with what to do).
     static base::Result<std::unique_ptr<Server>> start(ServerOptions options, Service& service);
     virtual ~Server() = default;  // closes everything
 
     virtual const std::string& address() const = 0;  // "127.0.0.1"
     virtual uint16_t port() const = 0;
-    virtual const std::string& url() const = 0;  // "http://127.0.0.1:11435": where a client on this machine finds it
-    virtual void stop() = 0;                     // finishes what runs; returns at once
-    virtual void wait() = 0;                     // until it has ended
+    virtual const std::string& url()
+        const = 0;            // "http://127.0.0.1:11435": where a client on this machine finds it
+    virtual void stop() = 0;  // finishes what runs; returns at once
+    virtual void wait() = 0;  // until it has ended
 };
 
 }  // namespace shimmy

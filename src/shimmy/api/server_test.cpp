@@ -1,4 +1,5 @@
-// The API over real sockets with a fake model: what the dialect says. How the transport behaves: transport_test.cpp.
+// The API over real sockets with a fake model: what the dialect says. How the transport behaves:
+// transport_test.cpp.
 #include <gmock/gmock.h>
 
 #include "shimmy/api/test_server.h"
@@ -12,7 +13,8 @@ using testing::Not;
 using testing::StartsWith;
 
 constexpr std::string_view kHello = R"({"model":"alpha","messages":[{"role":"user","content":"Hi"}]})";
-constexpr std::string_view kHelloStream = R"({"model":"alpha","messages":[{"role":"user","content":"Hi"}],"stream":true})";
+constexpr std::string_view kHelloStream =
+    R"({"model":"alpha","messages":[{"role":"user","content":"Hi"}],"stream":true})";
 
 TEST_F(ServerTest, TellsItsHealth) {
     start();
@@ -35,7 +37,9 @@ TEST_F(ServerTest, ListsItsModels) {
     start();
     const std::string list = ask(get("/v1/models"));
     EXPECT_THAT(list, HasSubstr(R"({"object":"list","data":[{"id":"alpha","object":"model","created":1)"));
-    EXPECT_THAT(list, HasSubstr(R"("owned_by":"shimmy","meta":{"source":"built-in","size_bytes":1000,"loaded":false)"));
+    EXPECT_THAT(
+        list,
+        HasSubstr(R"("owned_by":"shimmy","meta":{"source":"built-in","size_bytes":1000,"loaded":false)"));
     EXPECT_THAT(ask(get("/models/beta")), HasSubstr(R"({"id":"beta","object":"model")"));
     EXPECT_THAT(ask(get("/v1/models/be%74a/")), HasSubstr(R"({"id":"beta","object":"model")"));
 }
@@ -47,12 +51,14 @@ TEST_F(ServerTest, ChatAnswersWhole) {
     EXPECT_THAT(answer, HasSubstr(R"({"id":"chatcmpl-)"));
     EXPECT_THAT(answer, HasSubstr(R"("object":"chat.completion","created":)"));
     EXPECT_THAT(answer, HasSubstr(R"("model":"alpha")"));
-    EXPECT_THAT(answer, HasSubstr(R"("message":{"role":"assistant","content":"Hello there.","refusal":null})"));
+    EXPECT_THAT(answer,
+                HasSubstr(R"("message":{"role":"assistant","content":"Hello there.","refusal":null})"));
     EXPECT_THAT(answer, HasSubstr(R"("finish_reason":"stop")"));
     // The prompt is the rendered message and the begin token.
     const size_t prompt = std::string_view(R"({"role":"user","content":"Hi"})").size() + 2;
-    EXPECT_THAT(answer, HasSubstr(fmt::format(R"("usage":{{"prompt_tokens":{},"completion_tokens":12,"total_tokens":{},)",
-                                              prompt, prompt + 12)));
+    EXPECT_THAT(answer, HasSubstr(fmt::format(
+                            R"("usage":{{"prompt_tokens":{},"completion_tokens":12,"total_tokens":{},)",
+                            prompt, prompt + 12)));
     EXPECT_THAT(answer, HasSubstr(R"("cached_tokens":1)"));
 }
 
@@ -61,9 +67,9 @@ TEST_F(ServerTest, ChatStreamsOnlyWhenAsked) {
     TestClient client(server->port());
     client.send(post("/v1/chat/completions", kHelloStream));
     ASSERT_TRUE(client.read_until("data: [DONE]\n\n\r\n0\r\n\r\n"));
-    EXPECT_THAT(client.received, AllOf(HasSubstr("Content-Type: text/event-stream\r\n"),
-                                       HasSubstr("Cache-Control: no-cache\r\n"),
-                                       HasSubstr("Transfer-Encoding: chunked\r\n")));
+    EXPECT_THAT(client.received,
+                AllOf(HasSubstr("Content-Type: text/event-stream\r\n"),
+                      HasSubstr("Cache-Control: no-cache\r\n"), HasSubstr("Transfer-Encoding: chunked\r\n")));
     EXPECT_THAT(client.received, HasSubstr(R"("delta":{"role":"assistant","content":""})"));
     EXPECT_THAT(client.received, HasSubstr(R"("delta":{"content":"H"})"));
     EXPECT_THAT(client.received, HasSubstr(R"("delta":{},"logprobs":null,"finish_reason":"stop")"));
@@ -72,9 +78,9 @@ TEST_F(ServerTest, ChatStreamsOnlyWhenAsked) {
 
 TEST_F(ServerTest, SeveralChoicesComeWithTheirIndexAndSeed) {
     start();
-    const std::string answer = ask(
-        post("/v1/chat/completions",
-             R"({"model":"alpha","n":2,"seed":5,"max_tokens":3,"messages":[{"role":"user","content":"Hi"}]})"));
+    const std::string answer = ask(post(
+        "/v1/chat/completions",
+        R"({"model":"alpha","n":2,"seed":5,"max_tokens":3,"messages":[{"role":"user","content":"Hi"}]})"));
     EXPECT_THAT(answer, HasSubstr(R"({"index":0,"message":{"role":"assistant","content":"Hel")"));
     EXPECT_THAT(answer, HasSubstr(R"({"index":1,"message":{"role":"assistant","content":"Hel")"));
     EXPECT_THAT(answer, HasSubstr(R"("finish_reason":"length")"));
@@ -86,10 +92,10 @@ TEST_F(ServerTest, SeveralChoicesComeWithTheirIndexAndSeed) {
 
 TEST_F(ServerTest, CompletionsTakeSeveralPrompts) {
     start();
-    const std::string answer = ask(post(
-        "/completions", R"({"model":"alpha","prompt":["A","B"],"max_tokens":2,"echo":true,"n":2})"));
-    for (const char* choice :
-         {R"({"index":0,"text":"AHe",)", R"({"index":1,"text":"AHe",)", R"({"index":2,"text":"BHe",)", R"({"index":3,"text":"BHe",)"}) {
+    const std::string answer =
+        ask(post("/completions", R"({"model":"alpha","prompt":["A","B"],"max_tokens":2,"echo":true,"n":2})"));
+    for (const char* choice : {R"({"index":0,"text":"AHe",)", R"({"index":1,"text":"AHe",)",
+                               R"({"index":2,"text":"BHe",)", R"({"index":3,"text":"BHe",)"}) {
         EXPECT_THAT(answer, HasSubstr(choice));
     }
     EXPECT_THAT(answer, HasSubstr(R"("usage":{"prompt_tokens":4,"completion_tokens":8,"total_tokens":12,)"));
@@ -97,14 +103,16 @@ TEST_F(ServerTest, CompletionsTakeSeveralPrompts) {
 
 TEST_F(ServerTest, CompletionsOfNoTokensEchoOnly) {
     start();
-    EXPECT_THAT(ask(post("/v1/completions", R"({"model":"alpha","prompt":"Abc","max_tokens":0,"echo":true})")),
-                HasSubstr(R"({"index":0,"text":"Abc","logprobs":null,"finish_reason":"length"})"));
+    EXPECT_THAT(
+        ask(post("/v1/completions", R"({"model":"alpha","prompt":"Abc","max_tokens":0,"echo":true})")),
+        HasSubstr(R"({"index":0,"text":"Abc","logprobs":null,"finish_reason":"length"})"));
 }
 
 TEST_F(ServerTest, CompletionsStream) {
     start();
     TestClient client(server->port());
-    client.send(post("/v1/completions", R"({"model":"alpha","prompt":"A","stream":true,"logprobs":1,"max_tokens":1})"));
+    client.send(post("/v1/completions",
+                     R"({"model":"alpha","prompt":"A","stream":true,"logprobs":1,"max_tokens":1})"));
     ASSERT_TRUE(client.read_until("data: [DONE]"));
     EXPECT_THAT(client.received,
                 HasSubstr(R"([{"index":0,"text":"H","logprobs":{"tokens":["H"],"token_logprobs":[-0.5],)"
@@ -142,33 +150,41 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{post("/v1/chat/completions", "{\"model\":"), 400, R"("code":"invalid_json")"},
         Refused{post("/v1/chat/completions", ""), 400, R"("code":"invalid_json")"},
         Refused{post("/v1/chat/completions", std::string(100000, '[')), 400, "deeper than 256"},
-        Refused{post("/v1/chat/completions", R"({"model":"alpha","messages":[{"role":"user"}]})"), 400,
-                R"("type":"invalid_request_error","param":"messages[0].content","code":"missing_required_parameter")"},
-        Refused{post("/v1/chat/completions", R"({"model":"nope","messages":[{"role":"user","content":"x"}]})"), 404,
-                R"(Known models: alpha, beta, broken.","type":"invalid_request_error","param":"model","code":"model_not_found")"},
-        Refused{post("/v1/chat/completions", R"({"model":"broken","messages":[{"role":"user","content":"x"}]})"), 500,
-                R"(tensor 'blk.0' lies beyond the end of the file","type":"server_error","param":null,"code":"model_load_failed")"},
-        Refused{post("/v1/completions", R"({"model":"alpha","prompt":")" + std::string(5000, 'a') + R"("})"), 400,
-                R"(Prompt is 5001 tokens; the context is 4096 tokens.)"},
+        Refused{
+            post("/v1/chat/completions", R"({"model":"alpha","messages":[{"role":"user"}]})"), 400,
+            R"("type":"invalid_request_error","param":"messages[0].content","code":"missing_required_parameter")"},
+        Refused{
+            post("/v1/chat/completions", R"({"model":"nope","messages":[{"role":"user","content":"x"}]})"),
+            404,
+            R"(Known models: alpha, beta, broken.","type":"invalid_request_error","param":"model","code":"model_not_found")"},
+        Refused{
+            post("/v1/chat/completions", R"({"model":"broken","messages":[{"role":"user","content":"x"}]})"),
+            500,
+            R"(tensor 'blk.0' lies beyond the end of the file","type":"server_error","param":null,"code":"model_load_failed")"},
+        Refused{post("/v1/completions", R"({"model":"alpha","prompt":")" + std::string(5000, 'a') + R"("})"),
+                400, R"(Prompt is 5001 tokens; the context is 4096 tokens.)"},
         Refused{get("/v1/models/nope"), 404, R"("code":"model_not_found")"},
         Refused{get("/v2/models"), 404, R"("code":"unknown_url")"},
         Refused{get("/v1/chat/completions"), 405, "Allow: POST, OPTIONS\r\n"},
         Refused{"DELETE /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "Allow: GET, HEAD, OPTIONS\r\n"},
-        Refused{"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
+        Refused{"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+                "text/plain\r\nContent-Length: 2\r\n\r\n{}",
                 415, R"("code":"unsupported_media_type")"},
         Refused{post("/v1/chat/completions", "x", "Content-Encoding: gzip\r\n"), 415, "gzip"},
-        Refused{"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8589934592\r\n\r\n", 413,
-                R"("code":"request_too_large")"},
+        Refused{"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8589934592\r\n\r\n",
+                413, R"("code":"request_too_large")"},
         Refused{"GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403, R"("code":"host_not_allowed")"},
-        Refused{"GET /health HTTP/1.1\r\nHost: 127.0.0.1.evil.example\r\n\r\n", 403, R"("code":"host_not_allowed")"},
+        Refused{"GET /health HTTP/1.1\r\nHost: 127.0.0.1.evil.example\r\n\r\n", 403,
+                R"("code":"host_not_allowed")"},
         Refused{get("/health", "Origin: http://evil.example\r\n"), 403, R"("code":"origin_not_allowed")"},
         Refused{get("/health", "Origin: null\r\n"), 403, R"("code":"origin_not_allowed")"}));
 
 TEST_F(ServerTest, AnswersUnderItsOwnNames) {
     start({.allowed_hosts = {"box.example"}});
-    for (const char* host : {"localhost:1", "127.0.0.1", "127.9.9.9:80", "[::1]:80", "LOCALHOST", "app.localhost",
-                             "box.example:11435"}) {
-        EXPECT_THAT(ask(fmt::format("GET /health HTTP/1.1\r\nHost: {}\r\n\r\n", host)), StartsWith("HTTP/1.1 200"));
+    for (const char* host : {"localhost:1", "127.0.0.1", "127.9.9.9:80", "[::1]:80", "LOCALHOST",
+                             "app.localhost", "box.example:11435"}) {
+        EXPECT_THAT(ask(fmt::format("GET /health HTTP/1.1\r\nHost: {}\r\n\r\n", host)),
+                    StartsWith("HTTP/1.1 200"));
     }
 }
 
@@ -181,7 +197,8 @@ TEST_F(ServerTest, LetsPagesOfLocalhostIn) {
                 HasSubstr("Access-Control-Allow-Origin: http://localhost:3000\r\n"));
     const std::string preflight =
         ask("OPTIONS /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nOrigin: http://127.0.0.1:5173\r\n"
-            "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type,authorization\r\n\r\n");
+            "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: "
+            "content-type,authorization\r\n\r\n");
     EXPECT_THAT(preflight, StartsWith("HTTP/1.1 204 "));
     EXPECT_THAT(preflight, HasSubstr("Access-Control-Allow-Methods: POST, OPTIONS\r\n"));
     EXPECT_THAT(preflight, HasSubstr("Access-Control-Allow-Headers: content-type,authorization\r\n"));
@@ -200,7 +217,8 @@ TEST_F(ServerTest, AFaultBeforeTheFirstTokenIsAStatusAndAfterItAnEvent) {
     client.send(post("/v1/chat/completions", kHelloStream));
     ASSERT_TRUE(client.read_until("\r\n0\r\n\r\n"));
     EXPECT_THAT(client.received, StartsWith("HTTP/1.1 200"));
-    EXPECT_THAT(client.received, HasSubstr("data: {\"error\":{\"message\":\"the model made NaN\",\"type\":\"server_error\""));
+    EXPECT_THAT(client.received,
+                HasSubstr("data: {\"error\":{\"message\":\"the model made NaN\",\"type\":\"server_error\""));
     EXPECT_THAT(client.received, Not(HasSubstr("[DONE]")));
     const std::string whole = ask(post("/v1/chat/completions", kHello));
     EXPECT_THAT(whole, StartsWith("HTTP/1.1 500 "));
@@ -221,7 +239,8 @@ TEST(ServerStart, RefusesAPortInUseAndWhatIsNoAddress) {
     Service service(catalog, {}, {});
     const auto first = Server::start({.bind = "127.0.0.1:0", .handle_signals = false}, service);
     ASSERT_TRUE(first);
-    const auto second = Server::start({.bind = fmt::format("127.0.0.1:{}", (*first)->port()), .handle_signals = false}, service);
+    const auto second = Server::start(
+        {.bind = fmt::format("127.0.0.1:{}", (*first)->port()), .handle_signals = false}, service);
     ASSERT_FALSE(second);
     EXPECT_THAT(second.error().message, AllOf(HasSubstr("already in use"), HasSubstr("--bind 127.0.0.1:0")));
     for (const char* bad : {"127.0.0.1:x", "127.0.0.1:70000", "::1:80", "no such host:1"}) {

@@ -47,7 +47,8 @@ class TestClient {
         }
     }
 
-    // Reads until `text` is there (true), or the end or the time limit (false). All read text stays in `received`.
+    // Reads until `text` is there (true), or the end or the time limit (false). All read text stays in
+    // `received`.
     bool read_until(std::string_view text, std::chrono::milliseconds limit = std::chrono::seconds(10)) {
         const auto end = std::chrono::steady_clock::now() + limit;
         while (received.find(text) == std::string::npos) {
@@ -58,7 +59,8 @@ class TestClient {
     // Reads until the server closes; false when it does not in time.
     bool read_to_end(std::chrono::milliseconds limit = std::chrono::seconds(10)) {
         const auto end = std::chrono::steady_clock::now() + limit;
-        while (read_some(end)) {}
+        while (read_some(end)) {
+        }
         return ended;
     }
     // One response with Content-Length, taken out of `received`.
@@ -81,7 +83,8 @@ class TestClient {
 
   private:
     bool read_some(std::chrono::steady_clock::time_point end) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         pollfd wait{fd_, POLLIN, 0};
         if (left.count() <= 0 || poll(&wait, 1, static_cast<int>(left.count())) <= 0) return false;
         char buffer[16384];
@@ -98,8 +101,10 @@ inline std::string get(std::string_view path, std::string_view headers = "") {
     return fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\n{}\r\n", path, headers);
 }
 inline std::string post(std::string_view path, std::string_view body, std::string_view headers = "") {
-    return fmt::format("POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{}\r\n{}",
-                       path, body.size(), headers, body);
+    return fmt::format(
+        "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+        "{}\r\n{}\r\n{}",
+        path, body.size(), headers, body);
 }
 
 class ServerTest : public testing::Test {
@@ -108,7 +113,8 @@ class ServerTest : public testing::Test {
         options.bind = "127.0.0.1:0";
         options.handle_signals = false;
         options.version = "1.2.3";
-        catalog = std::make_unique<Catalog>(std::vector{fake_entry("alpha"), fake_entry("beta"), fake_entry("broken")});
+        catalog = std::make_unique<Catalog>(
+            std::vector{fake_entry("alpha"), fake_entry("beta"), fake_entry("broken")});
         service = std::make_unique<Service>(*catalog, fake_loader(script, loads), ServiceOptions{});
         auto started = Server::start(options, *service);
         ASSERT_TRUE(started) << started.error().message;

@@ -6,13 +6,14 @@
 namespace shimmy {
 namespace {
 
+using std::chrono::milliseconds;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-using std::chrono::milliseconds;
 
 constexpr std::string_view kHello = R"({"model":"alpha","messages":[{"role":"user","content":"Hi"}]})";
-constexpr std::string_view kHelloStream = R"({"model":"alpha","messages":[{"role":"user","content":"Hi"}],"stream":true})";
+constexpr std::string_view kHelloStream =
+    R"({"model":"alpha","messages":[{"role":"user","content":"Hi"}],"stream":true})";
 
 TEST_F(ServerTest, KeepsAConnectionForManyRequests) {
     start();
@@ -29,7 +30,7 @@ TEST_F(ServerTest, KeepsAConnectionForManyRequests) {
 TEST_F(ServerTest, AnswersPipelinedRequestsInOrder) {
     start();
     TestClient client(server->port());
-    client.send(post("/v1/chat/completions", kHello) + get("/health") + get("/nope-but-fine") );
+    client.send(post("/v1/chat/completions", kHello) + get("/health") + get("/nope-but-fine"));
     EXPECT_THAT(client.response(), HasSubstr("chat.completion"));
     EXPECT_THAT(client.response(), HasSubstr("uptime_seconds"));
     EXPECT_THAT(client.response(), StartsWith("HTTP/1.1 404 "));
@@ -42,10 +43,11 @@ TEST_F(ServerTest, AnswersHeadOptionsAndHttp10) {
     ASSERT_TRUE(head.read_to_end());
     EXPECT_THAT(head.received, HasSubstr("Content-Length: "));
     EXPECT_THAT(head.received, testing::EndsWith("\r\n\r\n"));
-    EXPECT_THAT(ask("OPTIONS /health HTTP/1.1\r\nHost: localhost\r\n\r\n"), HasSubstr("Allow: GET, HEAD, OPTIONS\r\n"));
+    EXPECT_THAT(ask("OPTIONS /health HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+                HasSubstr("Allow: GET, HEAD, OPTIONS\r\n"));
     TestClient old(server->port());
-    old.send("POST /v1/chat/completions HTTP/1.0\r\nContent-Length: " + std::to_string(kHelloStream.size()) + "\r\n\r\n" +
-             std::string(kHelloStream));
+    old.send("POST /v1/chat/completions HTTP/1.0\r\nContent-Length: " + std::to_string(kHelloStream.size()) +
+             "\r\n\r\n" + std::string(kHelloStream));
     ASSERT_TRUE(old.read_to_end());
     EXPECT_THAT(old.received, Not(HasSubstr("chunked")));
     EXPECT_THAT(old.received, testing::EndsWith("data: [DONE]\n\n"));
@@ -54,15 +56,18 @@ TEST_F(ServerTest, AnswersHeadOptionsAndHttp10) {
 TEST_F(ServerTest, SaysContinueWhenAskedAndNotWhenRefused) {
     start();
     TestClient client(server->port());
-    client.send(fmt::format("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
-                            "Content-Length: {}\r\n\r\n", kHello.size()));
+    client.send(
+        fmt::format("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+                    "Content-Length: {}\r\n\r\n",
+                    kHello.size()));
     ASSERT_TRUE(client.read_until("HTTP/1.1 100 Continue\r\n\r\n"));
     client.received.clear();
     client.send(kHello);
     EXPECT_THAT(client.response(), StartsWith("HTTP/1.1 200 OK\r\n"));
     TestClient refused(server->port());
-    refused.send("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
-                 "Content-Length: 999999999\r\n\r\n");
+    refused.send(
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+        "Content-Length: 999999999\r\n\r\n");
     EXPECT_THAT(refused.response(), StartsWith("HTTP/1.1 413 "));
 }
 
@@ -83,10 +88,11 @@ TEST_F(ServerTest, ALargeBodyInChunksArrives) {
 
 TEST_F(ServerTest, MalformedRequestsGetA400AndTheEnd) {
     start();
-    for (const char* bad : {"\x16\x03\x01\x02\x00\x01", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "nonsense\r\n\r\n",
-                            "GET /health HTTP/1.1\r\n\r\n",
-                            "GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-                            "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
+    for (const char* bad :
+         {"\x16\x03\x01\x02\x00\x01", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "nonsense\r\n\r\n",
+          "GET /health HTTP/1.1\r\n\r\n",
+          "GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+          "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
         TestClient client(server->port());
         client.send(bad);
         EXPECT_TRUE(client.read_to_end()) << bad;
@@ -145,7 +151,8 @@ TEST_F(ServerTest, CancelsWhatIsStillQueued) {
 TEST_F(ServerTest, AClientThatEndsItsSideStillHearsWhatIsReady) {
     start();
     TestClient client(server->port());
-    client.send(post("/v1/chat/completions", R"({"model":"nope","messages":[{"role":"user","content":"x"}]})"));
+    client.send(
+        post("/v1/chat/completions", R"({"model":"nope","messages":[{"role":"user","content":"x"}]})"));
     client.end_sending();
     ASSERT_TRUE(client.read_to_end());
     EXPECT_THAT(client.received, HasSubstr("model_not_found"));
@@ -162,7 +169,8 @@ TEST_F(ServerTest, ASlowReaderHoldsUpOnlyItself) {
     slow.send(post("/v1/chat/completions", kHelloStream));
     ASSERT_TRUE(slow.read_until("data: "));
     TestClient quick(server->port());
-    quick.send(post("/v1/chat/completions", R"({"model":"alpha","max_tokens":20,"messages":[{"role":"user","content":"x"}]})"));
+    quick.send(post("/v1/chat/completions",
+                    R"({"model":"alpha","max_tokens":20,"messages":[{"role":"user","content":"x"}]})"));
     EXPECT_THAT(quick.response(), StartsWith("HTTP/1.1 200"));
     EXPECT_TRUE(eventually([&] { return script->running == 0; }));  // the slow one has been dropped
 }
@@ -191,6 +199,26 @@ TEST_F(ServerTest, TooManyConnectionsAreTold) {
     TestClient third(server->port());
     ASSERT_TRUE(third.read_to_end());
     EXPECT_THAT(third.received, StartsWith("HTTP/1.1 503 "));
+}
+
+TEST_F(ServerTest, AllBodiesTogetherHaveALimit) {
+    ServerOptions options;
+    options.limits.all_bodies_bytes = 200'000;
+    start(options);
+    const std::string head =
+        "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 150000\r\n\r\n";
+    TestClient first(server->port());
+    {
+        TestClient second(server->port());
+        first.send(head + std::string(120'000, ' '));
+        second.send(head + std::string(120'000, ' '));
+        const bool first_refused = first.read_until("HTTP/1.1 503 ", milliseconds(300));
+        EXPECT_TRUE(first_refused || second.read_until("HTTP/1.1 503 "));
+    }
+    // One of the two may still be open with its 120,000 bytes; all else that was counted has been forgotten.
+    for (int i = 0; i < 5; ++i) {
+        EXPECT_THAT(ask(post("/v1/completions", std::string(50'000, ' '))), StartsWith("HTTP/1.1 400 "));
+    }
 }
 
 TEST_F(ServerTest, StopsWhenRunningRequestsAreAnswered) {

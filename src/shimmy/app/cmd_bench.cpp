@@ -120,8 +120,7 @@ void report(const BenchOptions& options, const ModelEntry& entry, airframe::Back
         return {std::move(what), fmt::format("{}", tokens), fmt::format("{:.1f}", rate.median),
                 fmt::format("{:.1f} to {:.1f}", rate.min, rate.max)};
     };
-    fmt::print("{} ({}), {}, {} threads\n\n", entry.id, describe(entry.facts()), backend.description(),
-               threads);
+    fmt::print("{} ({}), {}\n\n", entry.id, describe(entry.facts()), backend.description());
     fmt::print("{}", format_table({{"", "TOKENS", "TOKENS/S", "SPREAD"},
                                    row("reading the prompt", options.prompt_tokens, measured.prefill),
                                    row("writing", options.decode_tokens, measured.decode)}));

@@ -28,7 +28,7 @@ using base::fail;
 namespace {
 
 struct GenerateOptions {
-    std::string model, prompt, system;
+    std::string model, prompt, system, chat_template;
     SamplingOverrides sampling;
     int32_t max_tokens = -1;
     std::vector<std::string> stop;
@@ -62,7 +62,7 @@ base::Result<GenerateRequest> make_request(const GenerateOptions& options, const
                             .sampling = options.sampling,
                             .stop = options.stop,
                             .max_tokens = options.max_tokens};
-    const bool can_chat = entry.facts().has_chat_template;
+    const bool can_chat = entry.facts().has_chat_template || !options.chat_template.empty();
     if (options.raw || !can_chat) {
         if (!options.system.empty())
             return fail(ErrorCode::kInvalidArgument, "--system needs a chat template, {}",
@@ -156,7 +156,7 @@ base::Result<int> generate(const GenerateOptions& options, bool prompt_given, co
     TRY(const ModelEntry entry, resolve_model(options.model, global));
     TRY(GenerateRequest request, make_request(options, entry, std::move(prompt)));
     Catalog catalog(std::vector<ModelEntry>{entry});
-    Service service(catalog, make_model_loader(global), {.workers = 1});
+    Service service(catalog, make_model_loader(global, options.chat_template), {.workers = 1});
     catch_interrupts();
     const bool print = !options.as_json;
     const auto answer = Listener(service, entry, print).listen(std::move(request));
@@ -207,6 +207,7 @@ void add_generate(CommandLine line) {
         ->capture_default_str();
     add_sampling_options(*command, *options);
     command->add_option("--stop", options->stop, "End before this text; may be given several times");
+    add_chat_template_option(*command, options->chat_template);
     command->add_flag("--no-template", options->raw,
                       "The prompt as it is, without the model's chat template");
     command->add_flag("--json", options->as_json, "The whole answer at the end, as JSON");

@@ -21,6 +21,7 @@ namespace {
 struct ServeOptions {
     std::string bind = "auto";
     std::string model_path;
+    std::string chat_template;
     std::vector<std::string> allowed_hosts;
 };
 
@@ -76,11 +77,17 @@ std::string curl_line(const std::string& url, const ModelEntry& model) {
                        url, model.id);
 }
 
-std::string context_text(const ModelEntry& model, const GlobalOptions& global) {
+uint64_t context_tokens(const ModelEntry& model, const GlobalOptions& global) {
     const uint64_t own = model.facts().context_tokens;
-    const uint64_t tokens =
-        global.ctx_tokens == 0 ? own : std::min<uint64_t>(global.ctx_tokens, std::max<uint64_t>(own, 1));
-    return tokens == 0 ? "the model's own" : format_thousands(tokens) + " tokens at most";
+    return global.ctx_tokens == 0 ? own : std::min<uint64_t>(global.ctx_tokens, own);
+}
+
+std::string model_text(const ModelEntry& model, size_t others) {
+    const ModelFacts& facts = model.facts();
+    const std::string more = others == 0 ? "" : fmt::format(", and {} more (shimmy list)", others);
+    return fmt::format("{} ({}{} {} {}){}", styled(stdout, Style::kBold, model.id),
+                       model.embedded.empty() ? "" : "built in, ", facts.architecture, facts.parameters,
+                       facts.quantisation, more);
 }
 
 void print_banner(const Server& server, const Catalog& catalog, const GlobalOptions& global) {
@@ -90,13 +97,11 @@ void print_banner(const Server& server, const Catalog& catalog, const GlobalOpti
     };
     fmt::print("{} {} is ready on {}\n\n", bold("shimmy"), kVersion, bold(server.url()));
     const ModelEntry model = *catalog.find(catalog.default_id());
-    const size_t others = catalog.entries().size() - 1;
-    const std::string more = others == 0 ? "" : fmt::format(", and {} more (shimmy list)", others);
-    line("model", fmt::format("{} ({}){}", bold(model.id), describe(model.facts()), more));
-    line("context", context_text(model, global));
+    line("model", model_text(model, catalog.entries().size() - 1));
+    line("context", format_thousands(context_tokens(model, global)) + " tokens");
     line("backend", fmt::format("{}, {} threads", global.backend == "reference" ? "reference" : "cpu",
                                 global.threads > 0 ? global.threads : base::usable_cpus()));
-    line("OpenAI", fmt::format("base URL {}/v1, any API key", server.url()));
+    line("OpenAI", fmt::format("base URL {}/v1, with any API key", server.url()));
     fmt::print("\n{}\n", curl_line(server.url(), model));
     fmt::print("\nCtrl+C ends it.\n");
     std::fflush(stdout);
@@ -115,7 +120,7 @@ base::Result<int> run_serve(const ServeOptions& options, const GlobalOptions& gi
     Catalog catalog(std::move(found.models),
                     [global, path = options.model_path] { return find_models(global, path).models; });
     catalog.set_default(default_id);
-    Service service(catalog, make_model_loader(global), {});
+    Service service(catalog, make_model_loader(global, options.chat_template), {});
     TRY(const auto server, Server::start({.bind = std::move(bind),
                                           .allowed_hosts = options.allowed_hosts,
                                           .version = std::string(kVersion)},
@@ -133,6 +138,7 @@ void add_serve(CommandLine line) {
     command->add_option("--bind", options->bind, "HOST:PORT to listen on; port 0: any free one")
         ->capture_default_str();
     command->add_option("--model-path", options->model_path, "A GGUF file to serve, as the default model");
+    add_chat_template_option(*command, options->chat_template);
     command
         ->add_option("--allowed-hosts", options->allowed_hosts,
                      "Further host names that clients may call this server by; '*': any")

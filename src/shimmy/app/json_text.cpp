@@ -36,6 +36,8 @@ void write(const json::value& value, size_t indent, std::string& out) {
             write(element, indent + 2, out);
         }
         out += "\n" + std::string(indent, ' ') + ']';
+    } else if (const double* number = value.if_double()) {
+        out += fmt::format("{}", *number);  // as people write it; values here are finite
     } else {
         out += json::serialize(value);
     }

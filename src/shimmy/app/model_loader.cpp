@@ -1,6 +1,10 @@
 #include "shimmy/app/model_loader.h"
 
+#include <fmt/ranges.h>
+
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "airframe/text/chat_template.h"
@@ -38,38 +42,53 @@ SamplingParams sampling_of(const Metadata& metadata) {
     return sampling;
 }
 
-using Render = std::function<base::Result<airframe::Rendered>(const ChatInput&)>;
+// A model's chat template, made when the first conversation comes: who only completes texts never hears of
+// its faults.
+class LazyChat {
+  public:
+    // The metadata and the tokenizer live as long as the model's engine, which outlives its renderer.
+    LazyChat(const Metadata& metadata, const Tokenizer& tokenizer, std::string id)
+        : metadata_(metadata), tokenizer_(tokenizer), id_(std::move(id)) {}
 
-// A template that cannot be read leaves the model usable for plain prompts; chat requests then get the
-// reason.
-Render chat_renderer(const Metadata& metadata, const Tokenizer& tokenizer, const std::string& id) {
-    auto made = ChatTemplate::create(metadata, tokenizer);
-    if (!made) {
-        base::log_warn("{}: {}", id, made.error().message);
-        return [error = std::move(made).error()](const ChatInput&) -> base::Result<airframe::Rendered> {
-            return std::unexpected(error);
-        };
+    base::Result<void> make(std::string_view chosen) {
+        std::call_once(once_, [&] { made_ = ChatTemplate::create(metadata_, tokenizer_, chosen); });
+        if (!made_) return std::unexpected(made_.error());
+        if (!made_->warning().empty() && !warned_.test_and_set())
+            base::log_warn("{}: {}", id_, made_->warning());
+        return {};
     }
-    const auto chat = std::make_shared<const ChatTemplate>(*std::move(made));
-    if (!chat->warning().empty()) base::log_warn("{}: {}", id, chat->warning());
-    return [chat](const ChatInput& input) {
-        return chat->render({.messages = input.messages,
-                             .tools = input.tools,
-                             .extra = input.template_args,
-                             .add_generation_prompt = input.add_generation_prompt,
-                             .now_seconds = airframe::local_seconds()});
-    };
-}
+
+    base::Result<airframe::Rendered> render(const ChatInput& input) {
+        TRY_VOID(make({}));
+        return made_->render({.messages = input.messages,
+                              .tools = input.tools,
+                              .extra = input.template_args,
+                              .add_generation_prompt = input.add_generation_prompt,
+                              .now_seconds = airframe::local_seconds()});
+    }
+
+  private:
+    const Metadata& metadata_;
+    const Tokenizer& tokenizer_;
+    const std::string id_;
+    std::once_flag once_;
+    std::atomic_flag warned_;
+    base::Result<ChatTemplate> made_ = base::fail(base::ErrorCode::kInternal, "made by make()");
+};
 
 base::Result<std::unique_ptr<LoadedModel>> load_for_serving(const ModelEntry& entry,
-                                                            const GlobalOptions& global, Progress progress) {
+                                                            const GlobalOptions& global,
+                                                            const std::string& chat_template,
+                                                            Progress progress) {
     const auto start = base::Clock::now();
     TRY(auto model, load_model(entry, global, {.on_progress = std::move(progress)}));
     const Metadata& metadata = model->file().metadata();
     TRY(std::shared_ptr<const Tokenizer> tokenizer, Tokenizer::create(metadata));
     auto loaded = std::make_unique<LoadedModel>();
     loaded->id = entry.id;
-    loaded->render_chat = chat_renderer(metadata, *tokenizer, entry.id);
+    const auto chat = std::make_shared<LazyChat>(metadata, *tokenizer, entry.id);
+    if (!chat_template.empty()) TRY_VOID(chat->make(chat_template));
+    loaded->render_chat = [chat](const ChatInput& input) { return chat->render(input); };
     loaded->sampling = sampling_of(metadata);
     loaded->file_bytes = entry.bytes;
     TRY(loaded->engine,
@@ -83,15 +102,23 @@ base::Result<std::unique_ptr<LoadedModel>> load_for_serving(const ModelEntry& en
 
 }  // namespace
 
-ModelLoader make_model_loader(const GlobalOptions& global) {
+ModelLoader make_model_loader(const GlobalOptions& global, std::string chat_template) {
     return {
         .check = [](const ModelEntry& entry) -> base::Result<void> {
             TRY(const GgufFile file, open_model(entry));
             TRY_VOID(airframe::derive_spec(file));
             return {};
         },
-        .load = [global](const ModelEntry& entry,
-                         Progress progress) { return load_for_serving(entry, global, std::move(progress)); }};
+        .load =
+            [global, chat_template = std::move(chat_template)](const ModelEntry& entry, Progress progress) {
+                return load_for_serving(entry, global, chat_template, std::move(progress));
+            }};
+}
+
+void add_chat_template_option(CLI::App& command, std::string& chat_template) {
+    command.add_option("--chat-template", chat_template,
+                       fmt::format("Instead of the model's own: a Jinja file, or one of {}",
+                                   fmt::join(airframe::builtin_chat_templates(), ", ")));
 }
 
 }  // namespace shimmy

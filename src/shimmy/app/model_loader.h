@@ -10,7 +10,11 @@
 
 namespace shimmy {
 
-// Backend, threads and context as the global options say. The loader may be called from any thread.
-ModelLoader make_model_loader(const GlobalOptions& global);
+// Backend, threads and context as the global options say; `chat_template` instead of each model's own: a file
+// or the name of a built-in one; empty: none. The loader may be called from any thread.
+ModelLoader make_model_loader(const GlobalOptions& global, std::string chat_template = {});
+
+// The option that gives `chat_template`.
+void add_chat_template_option(CLI::App& command, std::string& chat_template);
 
 }  // namespace shimmy

@@ -1,5 +1,5 @@
-// A model for tests of the service and the API: bytes are tokens, and the answer is written by the test. It has the
-// engine's contract (events, cancellation, limits) without any mathematics. For test files only.
+// A model for tests of the service and the API: bytes are tokens, and the answer is written by the test. It
+// has the engine's contract (events, cancellation, limits) without any mathematics. For test files only.
 #pragma once
 
 #include <atomic>
@@ -26,7 +26,8 @@ class ByteTokenizer final : public airframe::Tokenizer {
         special_.add_bos = true;
         special_.end_of_generation = {kEos};
     }
-    std::vector<airframe::TokenId> encode(std::string_view text, const airframe::EncodeOptions&) const override {
+    std::vector<airframe::TokenId> encode(std::string_view text,
+                                          const airframe::EncodeOptions&) const override {
         std::vector<airframe::TokenId> ids;
         for (const char c : text) ids.push_back(static_cast<unsigned char>(c));
         return ids;
@@ -55,15 +56,15 @@ class ByteTokenizer final : public airframe::Tokenizer {
 
 // What the test decides and what it can look at.
 struct FakeScript {
-    std::string answer = "Hello there.";         // repeated when max_tokens goes beyond it and `endless` is set
-    bool endless = false;                        // else the answer ends with "stop"
-    std::chrono::microseconds step{0};           // between tokens
+    std::string answer = "Hello there.";  // repeated when max_tokens goes beyond it and `endless` is set
+    bool endless = false;                 // else the answer ends with "stop"
+    std::chrono::microseconds step{0};    // between tokens
     uint32_t ctx_tokens = 4096;
     uint32_t queue = 256;
-    std::string fail_after;                      // after this much of the answer the request fails
-    std::atomic<bool> admit{true};               // false: requests stay queued
+    std::string fail_after;         // after this much of the answer the request fails
+    std::atomic<bool> admit{true};  // false: requests stay queued
 
-    std::atomic<int> running{0};                 // submitted, neither over nor cancelled
+    std::atomic<int> running{0};  // submitted, neither over nor cancelled
     std::atomic<int> cancelled{0};
     std::atomic<int> finished{0};
     std::mutex mutex;
@@ -80,8 +81,8 @@ class FakeEngine final : public airframe::Engine {
         if (prompt >= script_->ctx_tokens) {
             return std::unexpected(base::Error{
                 base::ErrorCode::kContextLength,
-                fmt::format("Prompt is {} tokens; the context is {} tokens.", prompt, script_->ctx_tokens), "prompt",
-                "context_length_exceeded"});
+                fmt::format("Prompt is {} tokens; the context is {} tokens.", prompt, script_->ctx_tokens),
+                "prompt", "context_length_exceeded"});
         }
         if (script_->running.load() >= static_cast<int>(script_->queue)) {
             return base::fail(base::ErrorCode::kQueueFull, "the queue is full");
@@ -160,7 +161,8 @@ class FakeEngine final : public airframe::Engine {
     void run(const std::stop_token& stop) {
         std::unique_lock lock(mutex_);
         while (!stop.stop_requested()) {
-            changed_.wait_for(lock, stop, std::chrono::milliseconds(1), [this] { return !sequences_.empty(); });
+            changed_.wait_for(lock, stop, std::chrono::milliseconds(1),
+                              [this] { return !sequences_.empty(); });
             auto now = sequences_;
             lock.unlock();
             std::erase_if(now, [this](const auto& each) { return !step(*each); });
@@ -169,7 +171,8 @@ class FakeEngine final : public airframe::Engine {
             std::erase_if(sequences_, [](const auto& each) { return each->produced == kOver; });
         }
         for (const auto& each : sequences_) {
-            each->send(airframe::Failed{{base::ErrorCode::kUnavailable, "the model is being unloaded", {}, {}}});
+            each->send(
+                airframe::Failed{{base::ErrorCode::kUnavailable, "the model is being unloaded", {}, {}}});
         }
     }
 
@@ -193,7 +196,8 @@ class FakeEngine final : public airframe::Engine {
         if (!script_->fail_after.empty() && sequence.produced == script_->fail_after.size()) {
             return end(sequence, airframe::Failed{{base::ErrorCode::kNumeric, "the model made NaN", {}, {}}});
         }
-        const auto limit = static_cast<size_t>(sequence.request.max_tokens < 0 ? INT32_MAX : sequence.request.max_tokens);
+        const auto limit =
+            static_cast<size_t>(sequence.request.max_tokens < 0 ? INT32_MAX : sequence.request.max_tokens);
         const bool at_end = !script_->endless && sequence.produced == script_->answer.size();
         if (sequence.produced == limit || at_end) return finish(sequence, !at_end);
         const char c = script_->answer[sequence.produced % script_->answer.size()];
@@ -238,12 +242,14 @@ class FakeEngine final : public airframe::Engine {
     std::jthread thread_;
 };
 
-// A loader whose models all follow the script; `loads` counts them, and a model called "broken…" does not load.
+// A loader whose models all follow the script; `loads` counts them, and a model called "broken…" does not
+// load.
 inline ModelLoader fake_loader(std::shared_ptr<FakeScript> script, std::shared_ptr<std::atomic<int>> loads,
                                std::chrono::milliseconds takes = {}) {
     ModelLoader loader;
-    loader.load = [=](const ModelEntry& entry,
-                      const std::function<void(double)>& progress) -> base::Result<std::unique_ptr<LoadedModel>> {
+    loader.load =
+        [=](const ModelEntry& entry,
+            const std::function<void(double)>& progress) -> base::Result<std::unique_ptr<LoadedModel>> {
         std::this_thread::sleep_for(takes);
         progress(0.5);
         *loads += 1;

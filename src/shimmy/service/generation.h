@@ -41,8 +41,8 @@ struct GenerateRequest {
     uint32_t n = 1;  // choices per prompt; choice = prompt * n + i
     SamplingOverrides sampling;
     std::vector<std::string> stop;
-    int32_t max_tokens = -1;  // -1: up to the context; 0: the prompt is computed only
-    bool echo = false;        // each choice begins with its prompt's text
+    int32_t max_tokens = -1;              // -1: up to the context; 0: the prompt is computed only
+    bool echo = false;                    // each choice begins with its prompt's text
     std::optional<int32_t> top_logprobs;  // absent: no logprobs; 0: of the chosen token only
 };
 
@@ -57,8 +57,8 @@ struct TokenInfo {
 };
 
 struct Totals {
-    airframe::Usage usage;       // each prompt counted once, completion tokens of all choices
-    airframe::Timings timings;   // of the slowest choice
+    airframe::Usage usage;      // each prompt counted once, completion tokens of all choices
+    airframe::Timings timings;  // of the slowest choice
 };
 
 // The model has taken the request: nothing but an internal fault can go wrong from here.
@@ -81,15 +81,16 @@ struct GenerationEnd {
 struct GenerationFault {
     base::Error error;
 };
-// Exactly one GenerationEnd or GenerationFault is the last event; Started is the first unless the fault comes before.
+// Exactly one GenerationEnd or GenerationFault is the last event; Started is the first unless the fault comes
+// before.
 using GenerationEvent = std::variant<Started, TextDelta, ChoiceEnd, GenerationEnd, GenerationFault>;
 
 class Generation {
   public:
     virtual ~Generation() = default;
     virtual std::optional<GenerationEvent> try_next() = 0;  // one thread at a time
-    // `wake` is called from any thread, quickly to return, whenever try_next may have more. To be set once, before the
-    // first try_next.
+    // `wake` is called from any thread, quickly to return, whenever try_next may have more. To be set once,
+    // before the first try_next.
     virtual void on_ready(std::function<void()> wake) = 0;
 };
 

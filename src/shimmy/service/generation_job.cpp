@@ -65,15 +65,22 @@ base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_prompt(const 
     } else {
         if (!model.render_chat) {
             return fail(ErrorCode::kUnsupported,
-                        "model '{}' has no chat template; send its prompt to /v1/completions instead", model.id);
+                        "model '{}' has no chat template; send its prompt to /v1/completions instead",
+                        model.id);
         }
-        TRY(airframe::Rendered rendered, model.render_chat(std::get<ChatInput>(prompt)));
+        auto rendering = model.render_chat(std::get<ChatInput>(prompt));
+        if (!rendering) {
+            if (rendering.error().param.empty()) rendering.error().param = "messages";
+            return std::unexpected(std::move(rendering).error());
+        }
+        const airframe::Rendered rendered = *std::move(rendering);
         prepared.tokens =
             tokenizer.encode(rendered.text, {.parse_special = true, .untrusted = rendered.untrusted});
     }
     // The begin token as the model's metadata asks, unless the template has written it already.
     const airframe::SpecialTokens& special = tokenizer.special();
-    if (special.add_bos && special.bos && (prepared.tokens.empty() || prepared.tokens.front() != *special.bos)) {
+    if (special.add_bos && special.bos &&
+        (prepared.tokens.empty() || prepared.tokens.front() != *special.bos)) {
         prepared.tokens.insert(prepared.tokens.begin(), *special.bos);
     }
     return prepared;

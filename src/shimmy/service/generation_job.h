@@ -1,8 +1,8 @@
-// GenerationJob: the inside of a Generation. It waits for its model, renders and tokenizes its prompts, submits one
-// engine request per choice, and turns the engine's events into ours.
+// GenerationJob: the inside of a Generation. It waits for its model, renders and tokenizes its prompts,
+// submits one engine request per choice, and turns the engine's events into ours.
 //
-// Threads: prepare() runs on a worker; try_next() and cancel() belong to the consumer; wake() comes from anywhere.
-// The streams are handed from the one to the other through `phase_`.
+// Threads: prepare() runs on a worker; try_next() and cancel() belong to the consumer; wake() comes from
+// anywhere. The streams are handed from the one to the other through `phase_`.
 #pragma once
 
 #include <atomic>

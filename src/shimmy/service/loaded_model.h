@@ -1,4 +1,5 @@
-// LoadedModel: a model in memory with everything that a request needs of it. Immutable once loaded; any thread.
+// LoadedModel: a model in memory with everything that a request needs of it. Immutable once loaded; any
+// thread.
 #pragma once
 
 #include <boost/json.hpp>
@@ -17,9 +18,9 @@ namespace shimmy {
 
 // What a chat template may see.
 struct ChatInput {
-    boost::json::array messages;         // OpenAI's form, `developer` already `system`
-    boost::json::array tools;            // empty: none
-    boost::json::object template_args;   // further variables for the template
+    boost::json::array messages;        // OpenAI's form, `developer` already `system`
+    boost::json::array tools;           // empty: none
+    boost::json::object template_args;  // further variables for the template
     bool add_generation_prompt = true;
 };
 
@@ -28,7 +29,8 @@ struct LoadedModel {
     std::unique_ptr<airframe::Engine> engine;
     // Empty: the model has no chat template. Errors: kInvalidArgument with the template's own words.
     std::function<base::Result<airframe::Rendered>(const ChatInput&)> render_chat;
-    airframe::SamplingParams sampling;  // for requests that leave a value out: the file's own, else the engine's
+    airframe::SamplingParams
+        sampling;  // for requests that leave a value out: the file's own, else the engine's
     uint64_t file_bytes = 0;
     double load_s = 0;
 };
@@ -38,7 +40,8 @@ struct ModelLoader {
     // Cheap: may this file be loaded at all? Asked before another model is unloaded for it.
     std::function<base::Result<void>(const ModelEntry&)> check;
     // Blocks for as long as loading takes. `progress` gets 0 to 1 and may be called often.
-    std::function<base::Result<std::unique_ptr<LoadedModel>>(const ModelEntry&, std::function<void(double)> progress)>
+    std::function<base::Result<std::unique_ptr<LoadedModel>>(const ModelEntry&,
+                                                             std::function<void(double)> progress)>
         load;
 };
 

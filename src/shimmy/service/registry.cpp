@@ -23,8 +23,9 @@ constexpr uint64_t kLoadHeadroomBytes = 512ull << 20;  // KV pages and work spac
 struct Registry::Core {
     std::mutex mutex;
     std::condition_variable_any changed;
-    std::vector<std::unique_ptr<const LoadedModel>> ended;  // nobody uses them any more; our thread frees them
-    size_t alive = 0;                                       // leased or ended, not yet freed
+    std::vector<std::unique_ptr<const LoadedModel>>
+        ended;         // nobody uses them any more; our thread frees them
+    size_t alive = 0;  // leased or ended, not yet freed
     bool closed = false;
 
     void hand_back(const LoadedModel* model) {
@@ -126,7 +127,8 @@ void Registry::serve_next(Lock& lock, const std::stop_token& stop) {
     lock.lock();
 }
 
-base::Result<ModelLease> Registry::switch_to(Lock& lock, const ModelEntry& entry, const std::stop_token& stop) {
+base::Result<ModelLease> Registry::switch_to(Lock& lock, const ModelEntry& entry,
+                                             const std::stop_token& stop) {
     loading_id_ = entry.id;
     loading_progress_.store(0);
     version_.fetch_add(1, std::memory_order_relaxed);
@@ -155,7 +157,8 @@ base::Result<ModelLease> Registry::switch_to(Lock& lock, const ModelEntry& entry
     return result;
 }
 
-// Lets go of the current model and, when the next one would not fit beside those still at work, waits for them.
+// Lets go of the current model and, when the next one would not fit beside those still at work, waits for
+// them.
 void Registry::make_room(Lock& lock, const ModelEntry& entry, const std::stop_token& stop) {
     ModelLease old = std::move(current_);
     lock.unlock();
@@ -179,10 +182,11 @@ void Registry::make_room(Lock& lock, const ModelEntry& entry, const std::stop_to
 base::Result<ModelLease> Registry::load(const ModelEntry& entry) {
     try {
         TRY(auto model, loader_.load(entry, [this](double done) {
-                loading_progress_.store(done);
-                version_.fetch_add(1, std::memory_order_relaxed);
-            }));
-        return ModelLease(model.release(), [core = core_](const LoadedModel* ended) { core->hand_back(ended); });
+            loading_progress_.store(done);
+            version_.fetch_add(1, std::memory_order_relaxed);
+        }));
+        return ModelLease(model.release(),
+                          [core = core_](const LoadedModel* ended) { core->hand_back(ended); });
     } catch (const std::bad_alloc&) {
         return fail(ErrorCode::kOutOfMemory, "model '{}' ({} MB) does not fit into memory", entry.id,
                     entry.bytes >> 20);

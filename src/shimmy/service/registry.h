@@ -1,10 +1,11 @@
-// Registry: which model is in memory. One at a time is current; a request for another one waits for the switch.
+// Registry: which model is in memory. One at a time is current; a request for another one waits for the
+// switch.
 //
-// The switch is first come, first served: as soon as a request for another model waits, later requests for the current
-// one queue behind it, so nobody starves, and all that wait for one model are served by one load. Requests still
-// running on the old model keep it alive; when both models do not fit into memory together the load waits for them.
-// A file that cannot be loaded does not cost the current model its place.
-// Loading and unloading happen on one thread of the registry's own. All functions may be called from any thread.
+// The switch is first come, first served: as soon as a request for another model waits, later requests for
+// the current one queue behind it, so nobody starves, and all that wait for one model are served by one load.
+// Requests still running on the old model keep it alive; when both models do not fit into memory together the
+// load waits for them. A file that cannot be loaded does not cost the current model its place. Loading and
+// unloading happen on one thread of the registry's own. All functions may be called from any thread.
 #pragma once
 
 #include <atomic>
@@ -40,10 +41,10 @@ class ModelWait {
 };
 
 struct RegistryStatus {
-    std::string current_id;         // empty: none loaded
-    std::string loading_id;         // empty: none loading
-    double loading_progress = 0;    // 0 to 1
-    size_t waiting = 0;             // requests that wait for a model
+    std::string current_id;       // empty: none loaded
+    std::string loading_id;       // empty: none loading
+    double loading_progress = 0;  // 0 to 1
+    size_t waiting = 0;           // requests that wait for a model
 };
 
 struct RegistryOptions {
@@ -59,7 +60,8 @@ class Registry {
 
     // The model, when it is current and nobody waits for another; else null: then wait_for().
     ModelLease try_acquire(const ModelEntry& entry) const;
-    // Calls wait.finish later, on the registry's thread, which the callback must not hold up; or now, to refuse.
+    // Calls wait.finish later, on the registry's thread, which the callback must not hold up; or now, to
+    // refuse.
     void wait_for(const ModelEntry& entry, std::shared_ptr<ModelWait> wait);
 
     RegistryStatus status() const;
@@ -84,7 +86,8 @@ class Registry {
 
     const ModelLoader loader_;
     const RegistryOptions options_;
-    const std::shared_ptr<Core> core_;  // mutex, wake-up, and the models that are alive; outlives us if leases do
+    const std::shared_ptr<Core>
+        core_;  // mutex, wake-up, and the models that are alive; outlives us if leases do
     // Below: under the core's mutex. A lease is never dropped while it is held.
     std::deque<Waiting> waiting_;
     ModelLease current_;

@@ -34,7 +34,8 @@ std::string listed_ids(const std::vector<ModelEntry>& entries) {
         if (i > 0) list += ", ";
         list += entries[i].id;
     }
-    if (entries.size() > kListedModelsMax) list += fmt::format(" and {} more", entries.size() - kListedModelsMax);
+    if (entries.size() > kListedModelsMax)
+        list += fmt::format(" and {} more", entries.size() - kListedModelsMax);
     return list;
 }
 
@@ -48,10 +49,10 @@ Service::Service(Catalog& catalog, ModelLoader loader, ServiceOptions options)
 base::Result<ModelEntry> Service::find_model(const std::string& name) {
     auto found = catalog_.find_or_refresh(name);
     if (found || found.error().code != ErrorCode::kNotFound) return found;
-    return std::unexpected(base::Error{
-        ErrorCode::kNotFound,
-        fmt::format("The model '{}' does not exist here. Known models: {}.", name, listed_ids(catalog_.entries())),
-        "model", "model_not_found"});
+    return std::unexpected(base::Error{ErrorCode::kNotFound,
+                                       fmt::format("The model '{}' does not exist here. Known models: {}.",
+                                                   name, listed_ids(catalog_.entries())),
+                                       "model", "model_not_found"});
 }
 
 std::unique_ptr<Generation> Service::generate(GenerateRequest request) {
@@ -67,14 +68,15 @@ std::unique_ptr<Generation> Service::generate(GenerateRequest request) {
         job->prepare(std::move(model));
         return handle;
     }
-    auto wait = std::make_shared<ModelWait>([this, weak = std::weak_ptr(job)](base::Result<ModelLease> model) {
-        const auto job = weak.lock();
-        if (!job) return;
-        if (!model) return job->prepare(std::move(model));
-        if (!workers_.try_post([job, model] { job->prepare(model); })) {
-            job->prepare(fail(ErrorCode::kQueueFull, "too many requests at once; try again later"));
-        }
-    });
+    auto wait =
+        std::make_shared<ModelWait>([this, weak = std::weak_ptr(job)](base::Result<ModelLease> model) {
+            const auto job = weak.lock();
+            if (!job) return;
+            if (!model) return job->prepare(std::move(model));
+            if (!workers_.try_post([job, model] { job->prepare(model); })) {
+                job->prepare(fail(ErrorCode::kQueueFull, "too many requests at once; try again later"));
+            }
+        });
     job->set_wait(wait);
     registry_.wait_for(*entry, std::move(wait));
     return handle;

@@ -2,7 +2,8 @@
 //
 //   Service service(catalog, make_model_loader({...}), {});
 //   auto generation = service.generate(request);       // see generation.h
-// All functions may be called from any thread; generate() does real work (rendering, tokenizing): call it on a worker.
+// All functions may be called from any thread; generate() does real work (rendering, tokenizing): call it on
+// a worker.
 #pragma once
 
 #include <chrono>

@@ -37,7 +37,8 @@ class ServiceTest : public testing::Test {
             while (auto event = generation.try_next()) {
                 events.push_back(std::move(*event));
                 const auto& last = events.back();
-                if (std::holds_alternative<GenerationEnd>(last) || std::holds_alternative<GenerationFault>(last)) {
+                if (std::holds_alternative<GenerationEnd>(last) ||
+                    std::holds_alternative<GenerationFault>(last)) {
                     generation.on_ready({});
                     return events;
                 }
@@ -74,7 +75,8 @@ TEST_F(ServiceTest, GeneratesThroughALoadAndWithoutOne) {
         const auto events = events_of(*service->generate(text_request("a", "x")));
         EXPECT_TRUE(std::holds_alternative<Started>(events.front()));
         EXPECT_EQ(text_of(events), "Hello there.");
-        EXPECT_EQ(std::get<GenerationEnd>(events.back()).totals.usage.prompt_tokens, 2);  // begin token and "x"
+        EXPECT_EQ(std::get<GenerationEnd>(events.back()).totals.usage.prompt_tokens,
+                  2);  // begin token and "x"
     }
     EXPECT_EQ(*loads, 1);
     EXPECT_THAT(script->requests[0].prompt, ElementsAre(ByteTokenizer::kBos, 'x'));
@@ -105,7 +107,8 @@ TEST_F(ServiceTest, OneChoiceThatCannotBeTakenTakesTheOthersBack) {
     GenerateRequest request = text_request("a", "x");
     request.n = 3;
     EXPECT_EQ(fault_of(events_of(*service->generate(std::move(request)))).code, base::ErrorCode::kQueueFull);
-    for (int i = 0; i < 10000 && script->running > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (int i = 0; i < 10000 && script->running > 0; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
     EXPECT_EQ(script->running, 0);
 }
 

@@ -1,5 +1,5 @@
-// Workers: the few threads that do what would hold up an I/O thread: parsing large bodies, rendering, tokenizing.
-// Any thread may post.
+// Workers: the few threads that do what would hold up an I/O thread: parsing large bodies, rendering,
+// tokenizing. Any thread may post.
 #pragma once
 
 #include <functional>
