@@ -20,7 +20,7 @@ def data_dir():
 
 def clean_environment(home):
     """An environment in which no variable and no folder of this machine names a model."""
-    keep = ("PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LANG")
+    keep = ("PATH", "LD_LIBRARY_PATH", "LANG")
     environment = {name: os.environ[name] for name in keep if name in os.environ}
     return environment | {"HOME": str(home), "NO_COLOR": "1"}
 
