@@ -24,15 +24,15 @@ function(add_floor_test name)
 endfunction()
 
 # add_fuzz_target(NAME SOURCES ... LINKS ...): a libFuzzer program; built only with SHIMMY_FUZZ, run by deep tests.
-# Seeds: fuzz_seeds/NAME/ in the same folder.
+# Seeds: fuzz_seeds/NAME/ in the same folder. BY_HAND: not run by the deep tests.
 function(add_fuzz_target name)
-  if(SHIMMY_DEEP_TESTS)
+  cmake_parse_arguments(ARG "BY_HAND" "" "SOURCES;LINKS" ${ARGN})
+  if(SHIMMY_DEEP_TESTS AND NOT ARG_BY_HAND)
     add_fuzz_test(${name})
   endif()
   if(NOT SHIMMY_FUZZ)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
