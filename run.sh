@@ -35,7 +35,7 @@ if [ ! -f "$build/build.ninja" ]; then
     run_quietly "configuring" cmake --preset release -S "$root" -B "$build" -DSHIMMY_TESTS=OFF
 fi
 [ -x "$build/shimmy" ] || say "Building Shimmy with $(cores) cores; this takes a few minutes the first time"
-NINJA_STATUS='  [%f of %t] ' cmake --build "$build" --target shimmy --parallel "$(cores)" >&2
+build "$build" --target shimmy
 
 [ "$build_only" = no ] || { say "Built: $build/shimmy"; exit 0; }
 exec "$build/shimmy" serve "$@"

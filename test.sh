@@ -31,7 +31,7 @@ install_packages "${packages[@]}"
 build="$root/build/release"
 say "Configuring and building build/release with $(cores) cores"
 run_quietly "configuring" cmake --preset release -S "$root" -B "$build" -DSHIMMY_TESTS=ON -DSHIMMY_DEEP_TESTS=ON
-NINJA_STATUS='  [%f of %t] ' cmake --build "$build" --parallel "$(cores)" >&2
+build "$build"
 
 [ -n "${SHIMMY_TEST_DATA-}" ] || say "SHIMMY_TEST_DATA is not set: tests that need the shared test data are skipped"
 exec ctest --test-dir "$build" --output-on-failure --no-tests=error --parallel "$(cores)" "$@"

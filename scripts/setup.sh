@@ -58,6 +58,18 @@ install_packages() {
 
 cores() { nproc 2> /dev/null || echo 2; }
 
+# build FOLDER [OPTIONS of cmake --build]: on a terminal one line that counts up; elsewhere the compiler's words only
+# when something fails.
+build() {
+    local folder=$1
+    shift
+    if [ -t 2 ]; then
+        NINJA_STATUS='  [%f of %t] ' cmake --build "$folder" --parallel "$(cores)" "$@" >&2 || die "building failed"
+    else
+        run_quietly "building" cmake --build "$folder" --parallel "$(cores)" "$@"
+    fi
+}
+
 # run_quietly WHAT COMMAND...: shows the command's output only when it fails.
 run_quietly() {
     local what=$1 log

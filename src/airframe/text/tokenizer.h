@@ -49,7 +49,8 @@ struct EncodeOptions {
 
 class Tokenizer {
   public:
-    // Errors: kBadFile naming the key and value (vocabulary damaged), kUnsupported (tokenizer kind).
+    // Nothing of the metadata is borrowed. Errors: kBadFile naming the key and value (vocabulary damaged),
+    // kUnsupported (tokenizer kind).
     static base::Result<std::unique_ptr<Tokenizer>> create(const Metadata& metadata);
     virtual ~Tokenizer() = default;
 
