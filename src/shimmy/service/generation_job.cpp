@@ -97,9 +97,7 @@ base::Result<std::unique_ptr<airframe::EventStream>> GenerationJob::submit(const
     request.stop = request_.stop;
     request.top_logprobs = request_.top_logprobs;
     TRY(auto stream, model.engine->submit(std::move(request)));
-    stream->on_ready([weak = weak_from_this()] {
-        if (const auto job = weak.lock()) job->wake();
-    });
+    stream->on_ready([waker = waker_] { waker->wake(); });
     return stream;
 }
 
@@ -109,38 +107,26 @@ void GenerationJob::settle(base::Result<void> prepared) {
         streams_.clear();
         pending_.push_back(GenerationFault{std::move(prepared).error()});
     }
+    bool cancelled = false;
     {
         std::lock_guard lock(mutex_);
         wait_.reset();
-        if (!cancelled_) {
-            phase_.store(Phase::kRunning, std::memory_order_release);
-            if (wake_) wake_();
-            return;
-        }
+        cancelled = cancelled_;
+        if (!cancelled) phase_.store(Phase::kRunning, std::memory_order_release);
     }
+    if (!cancelled) return waker_->wake();
     streams_.clear();
     model_.reset();
 }
 
-void GenerationJob::wake() {
-    std::lock_guard lock(mutex_);
-    if (wake_ && !cancelled_) wake_();
-}
-
-void GenerationJob::on_ready(std::function<void()> wake) {
-    std::lock_guard lock(mutex_);
-    wake_ = std::move(wake);
-}
-
 void GenerationJob::cancel() {
+    waker_->set({});
     std::shared_ptr<ModelWait> wait;
-    std::function<void()> wake;
     bool ours = false;
     {
         std::lock_guard lock(mutex_);
         cancelled_ = true;
         wait = std::move(wait_);
-        wake = std::move(wake_);
         ours = phase_.load(std::memory_order_acquire) != Phase::kPreparing;
     }
     if (wait) wait->cancel();

@@ -1,8 +1,8 @@
 // GenerationJob: the inside of a Generation. It waits for its model, renders and tokenizes its prompts,
 // submits one engine request per choice, and turns the engine's events into ours.
 //
-// Threads: prepare() runs on a worker; try_next() and cancel() belong to the consumer; wake() comes from
-// anywhere. The streams are handed from the one to the other through `phase_`.
+// Threads: prepare() runs on a worker; try_next() and cancel() belong to the consumer. The streams are handed
+// from the one to the other through `phase_`. Engine threads see the waker only.
 #pragma once
 
 #include <atomic>
@@ -13,10 +13,11 @@
 
 #include "shimmy/service/generation.h"
 #include "shimmy/service/registry.h"
+#include "shimmy/service/waker.h"
 
 namespace shimmy {
 
-class GenerationJob : public std::enable_shared_from_this<GenerationJob> {
+class GenerationJob {
   public:
     explicit GenerationJob(GenerateRequest request) : request_(std::move(request)) {}
 
@@ -26,7 +27,7 @@ class GenerationJob : public std::enable_shared_from_this<GenerationJob> {
     void set_wait(std::shared_ptr<ModelWait> wait);
 
     std::optional<GenerationEvent> try_next();
-    void on_ready(std::function<void()> wake);
+    void on_ready(std::function<void()> wake) { waker_->set(std::move(wake)); }
     void cancel();
 
   private:
@@ -42,7 +43,6 @@ class GenerationJob : public std::enable_shared_from_this<GenerationJob> {
                                                                 const std::vector<airframe::TokenId>& tokens,
                                                                 uint32_t choice);
     void settle(base::Result<void> prepared);
-    void wake();
 
     void accept(uint32_t choice, airframe::GenEvent event);
     void accept(uint32_t choice, airframe::Delta delta);
@@ -51,8 +51,9 @@ class GenerationJob : public std::enable_shared_from_this<GenerationJob> {
 
     GenerateRequest request_;
 
-    std::mutex mutex_;  // wake_, wait_, cancelled_ and the change of phase
-    std::function<void()> wake_;
+    const std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();
+
+    std::mutex mutex_;  // wait_, cancelled_ and the change of phase
     std::shared_ptr<ModelWait> wait_;
     bool cancelled_ = false;
 
