@@ -28,8 +28,8 @@ NOT_INLINED void operator delete(void* memory, size_t) noexcept { std::free(memo
 namespace airframe {
 namespace {
 
-constexpr int32_t kPages = 512, kPageTokens = 4, kSteps = 300;
-constexpr size_t kWarmSteps = 30, kStreams = 6;
+constexpr int32_t kPages = 1024, kPageTokens = 4, kSteps = 300;
+constexpr size_t kWarmSteps = 30, kStreams = 8;
 
 // Reads a stream to its end on a thread of its own, counting tokens.
 std::jthread reader(std::unique_ptr<EventStream> stream, std::atomic<int>& tokens_read) {
@@ -67,6 +67,14 @@ TEST(Allocation, AWarmStepAllocatesNothing) {
         {.temperature = 1, .top_k = 0, .top_p = 1},
         {.repeat_penalty = 1.2f, .frequency_penalty = 0.5f, .presence_penalty = 0.5f},
         {.logit_bias = {{3, 1.0f}, {4, -1.0f}}},
+        {.temperature = 1,
+         .dynatemp_range = 0.5f,
+         .top_k = 0,
+         .typical_p = 0.9f,
+         .top_n_sigma = 3,
+         .xtc_probability = 0.5f,
+         .dry_multiplier = 0.8f},
+        {.temperature = 1, .mirostat = 2},
     };
     {
         EngineLoop loop({.forward = forward,

@@ -23,14 +23,28 @@
 
 namespace airframe {
 
-// Neutral values switch a stage off. Ranges are checked by submit().
+// Neutral values switch a stage off. Ranges are checked by submit(). What each stage does: sampler.h.
 struct SamplingParams {
-    float temperature = 0.7f;  // 0: greedy
-    int32_t top_k = 40;        // 0: off
-    float top_p = 0.9f;        // 1: off
-    float min_p = 0;           // 0: off
-    float repeat_penalty = 1;  // 1: off; over the last repeat_last_n tokens
-    int32_t repeat_last_n = 64;
+    float temperature = 0.7f;     // 0: greedy
+    float dynatemp_range = 0;     // 0: off; the temperature lies that much below or above, by the entropy
+    float dynatemp_exponent = 1;  // of the normalised entropy
+    int32_t top_k = 40;           // 0: off
+    float typical_p = 1;          // 1: off
+    float top_p = 0.9f;           // 1: off
+    float min_p = 0;              // 0: off
+    float top_n_sigma = -1;       // 0 and less: off
+    float xtc_probability = 0;    // 0: off
+    float xtc_threshold = 0.1f;   // above 0.5: off
+    int32_t mirostat = 0;         // 0: off; 2: instead of every stage from top_k to XTC
+    float mirostat_tau = 5;       // surprise aimed at, in bits
+    float mirostat_eta = 0.1f;    // how fast
+    float repeat_penalty = 1;     // 1: off; over the last repeat_last_n tokens
+    int32_t repeat_last_n = 64;   // -1: all; 0: off
+    float dry_multiplier = 0;     // 0: off
+    float dry_base = 1.75f;
+    int32_t dry_allowed_length = 2;   // tokens: repetitions shorter than this are free
+    int32_t dry_penalty_last_n = -1;  // tokens looked at; -1: all; 0: off
+    std::vector<std::string> dry_sequence_breakers = {"\n", ":", "\"", "*"};
     float frequency_penalty = 0;  // over the generated tokens, as OpenAI defines them
     float presence_penalty = 0;
     std::optional<uint64_t> seed;                   // absent: a random one

@@ -31,11 +31,13 @@ Generation::Generation(EngineRequest request, std::shared_ptr<const Tokenizer> t
       completion_max_(completion_limit(request_, limits.ctx_tokens)),
       sampler_(request_.sampling, request_.sampling.seed ? *request_.sampling.seed : random_seed(),
                request_.ignore_eos ? std::span(tokenizer_->special().end_of_generation)
-                                   : std::span<const TokenId>()),
+                                   : std::span<const TokenId>(),
+               tokenizer_.get()),
       decoder_(*tokenizer_),
       stop_(request_.stop),
       channel_(std::make_shared<EventChannel>(limits.event_queue, std::move(engine))) {
     sequence = make_sequence(request_.prompt, prompt_tokens_ + completion_max_, limits.page_tokens);
+    sampler_.prepare(request_.prompt);
     request_.prompt = {};
     if (request_.deadline) deadline_ = submitted_ + *request_.deadline;
 }

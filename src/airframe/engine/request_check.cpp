@@ -14,6 +14,8 @@ constexpr size_t kStopStringsMax = 64;
 constexpr size_t kStopBytesMax = 4096;
 constexpr int32_t kTopLogprobsMax = 100;
 constexpr float kBiasMax = 10000;
+constexpr size_t kBreakersMax = 64;
+constexpr size_t kBreakerBytesMax = 256;
 
 std::unexpected<base::Error> refuse(std::string_view param, std::string message) {
     return std::unexpected(base::Error{.code = ErrorCode::kInvalidArgument,
@@ -37,6 +39,21 @@ constexpr Range kRanges[] = {
     {"min_p", [](const EngineRequest& r) -> double { return r.sampling.min_p; }, 0, 1},
     {"repeat_penalty", [](const EngineRequest& r) -> double { return r.sampling.repeat_penalty; }, 0.01, 100},
     {"repeat_last_n", [](const EngineRequest& r) -> double { return r.sampling.repeat_last_n; }, -1,
+     kAnyCount},
+    {"typical_p", [](const EngineRequest& r) -> double { return r.sampling.typical_p; }, 0, 1},
+    {"top_n_sigma", [](const EngineRequest& r) -> double { return r.sampling.top_n_sigma; }, -1, 1000},
+    {"xtc_probability", [](const EngineRequest& r) -> double { return r.sampling.xtc_probability; }, 0, 1},
+    {"xtc_threshold", [](const EngineRequest& r) -> double { return r.sampling.xtc_threshold; }, 0, 1},
+    {"mirostat_tau", [](const EngineRequest& r) -> double { return r.sampling.mirostat_tau; }, 0, 100},
+    {"mirostat_eta", [](const EngineRequest& r) -> double { return r.sampling.mirostat_eta; }, 0, 1},
+    {"dynatemp_range", [](const EngineRequest& r) -> double { return r.sampling.dynatemp_range; }, 0, 100},
+    {"dynatemp_exponent", [](const EngineRequest& r) -> double { return r.sampling.dynatemp_exponent; }, 0,
+     100},
+    {"dry_multiplier", [](const EngineRequest& r) -> double { return r.sampling.dry_multiplier; }, 0, 100},
+    {"dry_base", [](const EngineRequest& r) -> double { return r.sampling.dry_base; }, 1, 100},
+    {"dry_allowed_length", [](const EngineRequest& r) -> double { return r.sampling.dry_allowed_length; }, 0,
+     kAnyCount},
+    {"dry_penalty_last_n", [](const EngineRequest& r) -> double { return r.sampling.dry_penalty_last_n; }, -1,
      kAnyCount},
     {"frequency_penalty", [](const EngineRequest& r) -> double { return r.sampling.frequency_penalty; }, -100,
      100},
@@ -118,10 +135,33 @@ base::Result<void> check_bias(const EngineRequest& request, uint32_t vocab) {
     return {};
 }
 
+base::Result<void> check_mirostat(const EngineRequest& request) {
+    if (const int32_t mirostat = request.sampling.mirostat; mirostat != 0 && mirostat != 2)
+        return refuse("mirostat",
+                      fmt::format("mirostat is {}; it must be 0 (off) or 2 (version 2).", mirostat));
+    return {};
+}
+
+base::Result<void> check_breakers(const EngineRequest& request) {
+    const auto& breakers = request.sampling.dry_sequence_breakers;
+    if (breakers.size() > kBreakersMax)
+        return refuse("dry_sequence_breakers",
+                      fmt::format("There are {} sequence breakers; at most {} can be watched for.",
+                                  breakers.size(), kBreakersMax));
+    for (size_t i = 0; i < breakers.size(); ++i)
+        if (breakers[i].empty() || breakers[i].size() > kBreakerBytesMax)
+            return refuse("dry_sequence_breakers",
+                          fmt::format("Sequence breaker {} has {} bytes; it must have 1 to {}.", i,
+                                      breakers[i].size(), kBreakerBytesMax));
+    return {};
+}
+
 }  // namespace
 
 base::Result<void> check_request(const EngineRequest& request, uint32_t vocab, uint32_t ctx_tokens) {
     TRY_VOID(check_ranges(request));
+    TRY_VOID(check_mirostat(request));
+    TRY_VOID(check_breakers(request));
     TRY_VOID(check_stop(request));
     TRY_VOID(check_bias(request, vocab));
     return check_prompt(request, vocab, ctx_tokens);

@@ -38,6 +38,19 @@ TEST(RequestCheck, NamesTheFieldAndTheValueThatIsOutOfRange) {
         {{.top_p = 1.1f}, "top_p", "1.1"},
         {{.top_p = nan}, "top_p", "nan"},
         {{.min_p = -1}, "min_p", "-1"},
+        {{.dynatemp_range = -1}, "dynatemp_range", "-1"},
+        {{.dynatemp_exponent = nan}, "dynatemp_exponent", "nan"},
+        {{.typical_p = 1.5f}, "typical_p", "1.5"},
+        {{.top_n_sigma = inf}, "top_n_sigma", "inf"},
+        {{.xtc_probability = 2}, "xtc_probability", "2"},
+        {{.xtc_threshold = -0.1f}, "xtc_threshold", "-0.1"},
+        {{.mirostat = 1}, "mirostat", "1"},
+        {{.mirostat_tau = -1}, "mirostat_tau", "-1"},
+        {{.mirostat_eta = 7}, "mirostat_eta", "7"},
+        {{.dry_multiplier = -1}, "dry_multiplier", "-1"},
+        {{.dry_base = 0.5f}, "dry_base", "0.5"},
+        {{.dry_allowed_length = -1}, "dry_allowed_length", "-1"},
+        {{.dry_penalty_last_n = -2}, "dry_penalty_last_n", "-2"},
         {{.repeat_penalty = 0}, "repeat_penalty", "0"},
         {{.repeat_last_n = -2}, "repeat_last_n", "-2"},
         {{.frequency_penalty = inf}, "frequency_penalty", "inf"},
@@ -53,6 +66,12 @@ TEST(RequestCheck, NamesTheFieldAndTheValueThatIsOutOfRange) {
         EXPECT_EQ(error.param, test.param);
         EXPECT_THAT(error.message, ::testing::HasSubstr(" " + test.value + ";")) << test.param;
     }
+    EXPECT_EQ(refused({.prompt = {1}, .sampling = {.dry_sequence_breakers = {""}}}).param,
+              "dry_sequence_breakers");
+    EXPECT_EQ(
+        refused({.prompt = {1}, .sampling = {.dry_sequence_breakers = std::vector<std::string>(65, "a")}})
+            .param,
+        "dry_sequence_breakers");
     EXPECT_EQ(refused({.prompt = {1}, .max_tokens = -2}).param, "max_tokens");
     EXPECT_EQ(refused({.prompt = {1}, .top_logprobs = -1}).param, "top_logprobs");
     EXPECT_EQ(refused({.prompt = {1}, .top_logprobs = 101}).param, "top_logprobs");

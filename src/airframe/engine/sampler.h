@@ -1,17 +1,22 @@
 // Sampler: from one row of logits to one token.
 //
 // Stages in order, each a row of a table in sampler.cpp: logit bias, repetition penalty, frequency and
-// presence penalties; then among the candidates left: top_k, top_p, min_p, temperature, draw. With
-// temperature 0 the largest logit after the penalties wins, the lowest id among equals. A request draws from
-// its own generator, once per token, and candidates stay in order of their ids: what is drawn depends on
-// logits, parameters and seed alone. The vocabulary is never sorted. Engine thread.
+// presence penalties, DRY; then among the candidates left: top_k, typical, top_p, min_p, top-n-sigma, XTC;
+// temperature (fixed, or by the entropy of what is left), draw. Mirostat 2 takes the place of the stages from
+// top_k to XTC and works on the distribution after the temperature. With temperature 0 the largest logit
+// after the penalties wins, the lowest id among equals. A request draws from its own generator, once per
+// token (XTC once more), and candidates stay in order of their ids: what is drawn depends on logits,
+// parameters and seed alone. The vocabulary is never sorted. Engine thread.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "airframe/engine/cuts.h"
+#include "airframe/engine/dry.h"
 #include "airframe/engine/engine.h"
 #include "airframe/engine/top_candidates.h"
 #include "base/result.h"
@@ -23,21 +28,32 @@ namespace airframe {
 struct SamplerScratch {
     std::vector<Candidate> candidates, ranked;
     std::vector<TokenId> recent;
+    std::vector<int32_t> lengths;
+    std::vector<Repetition> repetitions;
+    std::vector<Surprise> surprises;
     std::vector<std::pair<TokenId, float>> replaced;  // logits as they were before the stages that edit them
 
     // Memory for all that a sequence of this length can need: untouched, it costs addresses only.
     void reserve(size_t vocab, size_t ctx_tokens) {
         candidates.reserve(vocab);
         ranked.reserve(vocab);
+        surprises.reserve(vocab);
         recent.reserve(ctx_tokens);
-        replaced.reserve(ctx_tokens);
+        lengths.reserve(ctx_tokens);
+        repetitions.reserve(ctx_tokens);
+        replaced.reserve(4 * ctx_tokens);
     }
 };
 
 class Sampler {
   public:
-    // `banned` tokens are never chosen. REQUIRES: params checked.
-    Sampler(const SamplingParams& params, uint64_t seed, std::span<const TokenId> banned);
+    // `banned` tokens are never chosen. `tokenizer`: tells DRY where its breakers are; it outlives the
+    // sampler. REQUIRES: params checked.
+    Sampler(const SamplingParams& params, uint64_t seed, std::span<const TokenId> banned,
+            const Tokenizer* tokenizer = nullptr);
+
+    // Looks at the prompt ahead of the first sample(), so that the engine thread need not. Optional.
+    void prepare(std::span<const TokenId> prompt);
 
     // `logits` [vocab] are left as they were; `tokens`: prompt and what has been generated so far.
     // Errors: kNumeric when a logit is not finite; kInvalidArgument when logit_bias forbids every token.
@@ -48,6 +64,8 @@ class Sampler {
     SamplingParams params_;  // logit_bias moved to bias_
     std::vector<std::pair<TokenId, float>> bias_;
     base::Rng rng_;
+    double mirostat_bits_;  // the largest surprise allowed, as it stands
+    std::optional<BreakerWatch> breakers_;
 };
 
 // The raw distribution's logarithms: of `chosen` and of the `n_top` most likely tokens, most likely first.

@@ -9,6 +9,8 @@
 #include <map>
 #include <numeric>
 
+#include "airframe/engine/fake_model.h"
+
 namespace airframe {
 namespace {
 
@@ -228,6 +230,117 @@ TEST(RawLogprobs, AreTheModelsOwnDistribution) {
     EXPECT_TRUE(out.top.empty());
     raw_logprobs(logits, 2, 100, scratch, out);
     EXPECT_EQ(out.top.size(), 4u);
+}
+
+TEST(Sampler, CutsComeInTheirOrder) {
+    // Typical first: the entropy is that of all, so the sure token goes; then top_p counts among the rest.
+    std::vector<float> logits(41, 2);
+    logits[0] = 4;
+    const SamplingParams params = {.temperature = 1, .top_k = 0, .typical_p = 0.3f, .top_p = 0.5f};
+    for (const auto& [id, p] : frequencies(params, logits, 500)) EXPECT_NE(id, 0);
+    // XTC last: min_p leaves two, of which the better one goes.
+    const SamplingParams xtc = {
+        .temperature = 1, .top_k = 0, .top_p = 1, .min_p = 0.3f, .xtc_probability = 1, .xtc_threshold = 0.2f};
+    const auto drawn = frequencies(xtc, {5, 4, 1, 1}, 500);
+    ASSERT_EQ(drawn.size(), 1u);
+    EXPECT_TRUE(drawn.contains(1));
+}
+
+TEST(Sampler, TopChoicesAreExcludedAsOftenAsAsked) {
+    const SamplingParams xtc = {
+        .temperature = 1, .top_k = 0, .top_p = 1, .xtc_probability = 0.25f, .xtc_threshold = 0.1f};
+    const auto drawn = frequencies(xtc, {2, 2, 0.5f});  // 0.45, 0.45, 0.1 - 0.004
+    const double first = std::exp(2) / (2 * std::exp(2) + std::exp(0.5));
+    EXPECT_NEAR(drawn.at(0), 0.75 * first, 0.015);
+}
+
+TEST(Sampler, TopNSigmaTakesTheDeviationOfAllLogits) {
+    auto logits = random_logits(2000, 8);
+    double sum = 0, squares = 0;
+    for (const float x : logits) sum += static_cast<double>(x);
+    for (const float x : logits) squares += std::pow(static_cast<double>(x) - sum / 2000, 2);
+    const double least =
+        static_cast<double>(*std::ranges::max_element(logits)) - 0.5 * std::sqrt(squares / 2000);
+    const SamplingParams params = {.temperature = 2, .top_k = 0, .top_p = 1, .top_n_sigma = 0.5f};
+    for (const auto& [id, p] : frequencies(params, logits, 3000))
+        EXPECT_GE(static_cast<double>(logits[static_cast<size_t>(id)]), least - 1e-4);
+}
+
+TEST(Sampler, DynamicTemperatureFollowsTheEntropy) {
+    const auto logits = random_logits(30, 6);
+    SamplingParams params = {
+        .temperature = 1, .dynatemp_range = 0.6f, .dynatemp_exponent = 2, .top_k = 10, .top_p = 1};
+    const auto fixed = expected({.temperature = 1, .top_k = 10, .top_p = 1}, logits);
+    double entropy = 0;
+    for (const auto& [id, p] : fixed) entropy -= p * std::log(p);
+    const double temperature = 0.4 + 1.2 * std::pow(entropy / std::log(10.0), 2);
+    const auto wanted =
+        expected({.temperature = static_cast<float>(temperature), .top_k = 10, .top_p = 1}, logits);
+    const auto drawn = frequencies(params, logits);
+    for (const auto& [id, p] : wanted)
+        EXPECT_NEAR(drawn.contains(id) ? drawn.at(id) : 0, p, 0.015) << "token " << id;
+}
+
+// Mirostat as its paper gives it (algorithm 2), with the sampler's own generator.
+TEST(Sampler, MirostatIsTheAlgorithmOfItsPaper) {
+    constexpr float kTau = 3, kEta = 0.2f, kTemperature = 1.3f;
+    const SamplingParams params = {
+        .temperature = kTemperature, .mirostat = 2, .mirostat_tau = kTau, .mirostat_eta = kEta};
+    Sampler sampler(params, 11, {});
+    base::Rng rng(11);
+    SamplerScratch scratch;
+    double bits = 2 * static_cast<double>(kTau), total = 0;
+    constexpr int kDraws = 400;
+    for (int i = 0; i < kDraws; ++i) {
+        auto logits = random_logits(300, static_cast<uint64_t>(i));
+        double sum = 0, kept_sum = 0;
+        std::vector<double> p;
+        for (const float x : logits)
+            p.push_back(std::exp(static_cast<double>(x) / static_cast<double>(kTemperature)));
+        for (const double x : p) sum += x;
+        const double best = *std::ranges::max_element(p);
+        for (double& x : p) {
+            if (x != best && -std::log2(x / sum) > bits) x = 0;
+            kept_sum += x;
+        }
+        double left = rng.next_double() * kept_sum;
+        size_t chosen = 0;
+        for (size_t id = 0; id < p.size() && left >= 0; ++id) {
+            if (p[id] > 0) chosen = id;
+            left -= p[id];
+        }
+        ASSERT_EQ(*sampler.sample(logits, std::vector<TokenId>{0}, 1, scratch), static_cast<TokenId>(chosen))
+            << "draw " << i;
+        const double surprise = -std::log2(p[chosen] / kept_sum);
+        bits -= static_cast<double>(kEta) * (surprise - static_cast<double>(kTau));
+        total += surprise;
+    }
+    EXPECT_NEAR(total / kDraws, static_cast<double>(kTau), 0.3) << "the surprise aimed at";
+}
+
+TEST(Sampler, DryPenalisesWhatWouldProlongARepetition) {
+    const FakeTokenizer tokenizer = FakeTokenizer::letters();
+    const auto penalised = [&](SamplingParams params, const std::string& text) {
+        params.temperature = 0;
+        std::vector<TokenId> tokens;
+        for (const char c : text) tokens.push_back(c - 'a');
+        std::vector<float> logits(27, 0.0f);
+        logits[2] = 5;  // 'c' wins unless it loses more than 5
+        SamplerScratch scratch;
+        Sampler sampler(params, 1, {}, &tokenizer);
+        return *sampler.sample(logits, tokens, tokens.size(), scratch) != 2;
+    };
+    SamplingParams dry = {.dry_multiplier = 1, .dry_base = 2, .dry_allowed_length = 2};
+    dry.dry_sequence_breakers = {"x"};
+    EXPECT_FALSE(penalised(dry, "abcab"));        // 1 * 2^0
+    EXPECT_FALSE(penalised(dry, "efabcefab"));    // 2^(4 - 2) = 4
+    EXPECT_TRUE(penalised(dry, "gefabcgefab"));   // 2^(5 - 2) = 8
+    EXPECT_FALSE(penalised(dry, "gefabcgexab"));  // the breaker leaves two
+    dry.dry_penalty_last_n = 7;                   // "bcgefab": the passage is cut
+    EXPECT_FALSE(penalised(dry, "gefabcgefab"));
+    dry.dry_penalty_last_n = -1;
+    dry.dry_multiplier = 0;
+    EXPECT_FALSE(penalised(dry, "gefabcgefab"));
 }
 
 // The bar is 0.3 ms in the release build; here only a blunder (a sort takes over 5 ms) is caught.

@@ -25,8 +25,16 @@ namespace shimmy {
 
 // What a request says about sampling; what it leaves out comes from the model.
 struct SamplingOverrides {
-    std::optional<float> temperature, top_p, min_p, repeat_penalty, frequency_penalty, presence_penalty;
+    std::optional<float> temperature, dynatemp_range, dynatemp_exponent;
+    std::optional<float> typical_p, top_p, min_p, top_n_sigma, xtc_probability, xtc_threshold;
     std::optional<int32_t> top_k;
+    std::optional<int32_t> mirostat;
+    std::optional<float> mirostat_tau, mirostat_eta;
+    std::optional<float> repeat_penalty, frequency_penalty, presence_penalty;
+    std::optional<int32_t> repeat_last_n;
+    std::optional<float> dry_multiplier, dry_base;
+    std::optional<int32_t> dry_allowed_length, dry_penalty_last_n;
+    std::optional<std::vector<std::string>> dry_sequence_breakers;
     std::optional<uint64_t> seed;  // choice i of a request samples with seed + i
     std::unordered_map<airframe::TokenId, float> logit_bias;
 };
