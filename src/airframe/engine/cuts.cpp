@@ -56,11 +56,12 @@ void cut_below_best(std::vector<Candidate>& candidates, double distance) {
 
 void cut_typical(std::vector<Candidate>& candidates, float typical_p, std::vector<Surprise>& room) {
     const float best = best_logit(candidates);
-    const double sum = weight_sum(candidates, best), entropy = entropy_of(candidates);
+    const double sum = weight_sum(candidates, best), log_sum = std::log(sum);
+    const double entropy = entropy_of(candidates);
     room.clear();
     for (const Candidate& candidate : candidates) {
         const float below = candidate.logit - best;
-        const double surprise = std::log(sum) - static_cast<double>(below);
+        const double surprise = log_sum - static_cast<double>(below);
         room.push_back(
             {static_cast<float>(std::abs(surprise - entropy)), exp_of_negative(below), candidate.id});
     }
