@@ -43,6 +43,21 @@ airframe::SamplingParams resolve(const SamplingOverrides& asked, const airframe:
 // A conversation, a text, or token ids.
 using Prompt = std::variant<ChatInput, std::string, std::vector<airframe::TokenId>>;
 
+// What the text of every answer must be; without one it is free. What cannot be compiled is an error of the
+// request: an answer is never left unconstrained.
+struct Constraint {
+    enum class Kind : uint8_t {
+        kJson,        // any JSON object; no text
+        kJsonSchema,  // text: the schema as JSON
+        kGbnf,        // text: the grammar, rule `root` first to match
+        kRegex,       // text: the expression that the whole answer matches
+        kChoice       // choices: the answer is one of them
+    };
+    Kind kind = Kind::kJson;
+    std::string text;
+    std::vector<std::string> choices;
+};
+
 struct GenerateRequest {
     std::string model;  // as the client wrote it
     std::vector<Prompt> prompts;
@@ -52,6 +67,7 @@ struct GenerateRequest {
     int32_t max_tokens = -1;              // -1: up to the context; 0: the prompt is computed only
     bool echo = false;                    // each choice begins with its prompt's text
     std::optional<int32_t> top_logprobs;  // absent: no logprobs; 0: of the chosen token only
+    std::optional<Constraint> constraint;
 };
 
 // A token as text: bytes that may be a part of a character.

@@ -51,6 +51,9 @@ void GenerationJob::prepare(base::Result<ModelLease> model) {
 }
 
 base::Result<void> GenerationJob::submit_all(const LoadedModel& model) {
+    if (request_.constraint)
+        return fail(ErrorCode::kUnsupported,
+                    "this build has no structured output; leave out response_format, grammar and guided_*");
     const auto choices = static_cast<uint32_t>(request_.prompts.size()) * request_.n;
     choices_open_ = choices;
     streams_.resize(choices);
