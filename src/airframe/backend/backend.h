@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "airframe/backend/batch.h"
+#include "airframe/backend/kv_type.h"
 #include "airframe/quant/quant.h"
 #include "base/result.h"
 
@@ -46,7 +47,6 @@ struct Rows {
 enum class NormKind : uint8_t { kRms, kLayer };
 enum class Activation : uint8_t { kSilu, kGeluTanh, kGelu, kReluSquared };
 enum class RopePairs : uint8_t { kNone, kAdjacent, kHalves };  // (2i, 2i+1), or (i, i + dims/2)
-enum class KvType : uint8_t { kF32, kF16 };
 
 struct Norm {
     NormKind kind = NormKind::kRms;
@@ -63,7 +63,7 @@ struct Linear {
     explicit operator bool() const { return static_cast<bool>(weight); }
 };
 
-// One layer's keys and values: [page][kv_head][page_tokens][head_dim].
+// One layer's keys and values: [page][kv_head][page_tokens] vectors of kv_vector_bytes(type, head_dim).
 struct KvLayer {
     Buffer* keys = nullptr;
     Buffer* values = nullptr;
@@ -184,6 +184,8 @@ class Backend {
 struct BackendOptions {
     int threads = 0;       // 0: as many as this process may use
     std::string_view isa;  // "": the best the processor has; else the name of one
+    // One kernel path whatever the number of rows: a row's results do not depend on the rows beside it.
+    bool deterministic = false;
 };
 
 }  // namespace airframe

@@ -329,6 +329,11 @@ std::vector<AttentionCase> attention_cases() {
         {"softcap", 4, 2, 48, 48, 32, KvType::kF32, {{40, 3}, {0, 17}}, 5},
         {"softcap and window", 4, 2, 256, 256, 32, KvType::kF16, {{70, 70}}, 50, 33},
         {"whole group", 32, 1, 128, 128, 32, KvType::kF16, {{90, 2}}, 0, 0, RopePairs::kNone},
+        {"q8", 8, 2, 64, 64, 32, KvType::kQ8, {{100, 1}, {0, 33}, {31, 2}}},
+        {"int4", 8, 2, 64, 64, 32, KvType::kInt4, {{100, 1}, {0, 33}, {31, 2}}},
+        {"odd head, q8", 3, 1, 10, 6, 5, KvType::kQ8, {{17, 3}}, 0, 0, RopePairs::kHalves, 6},
+        {"odd head, int4", 3, 1, 10, 7, 5, KvType::kInt4, {{17, 3}}, 0, 0, RopePairs::kHalves, 6},
+        {"window and softcap, int4", 4, 2, 256, 256, 32, KvType::kInt4, {{70, 70}}, 50, 33},
         {"norm per head", 4, 2, 64, 64, 32, KvType::kF32, {{3, 9}}, 0, 0, RopePairs::kHalves, 0, 1},
         {"norm of row", 4, 2, 64, 64, 32, KvType::kF32, {{3, 9}}, 0, 0, RopePairs::kAdjacent, 32, 2},
     };
@@ -347,6 +352,8 @@ class AttentionRun {
                c.dim_k,
                c.dim_v,
                c.page_tokens};
+        const auto cache_bytes = [&](int64_t dim) { return slots * kv_vector_bytes(c.type, dim); };
+        CHECK(cache_bytes(c.dim_k) <= static_cast<int64_t>(kv_.keys->bytes));
         for (const auto& [before, rows] : c.slices) {
             Sequence s;
             const int64_t n = before + rows;
@@ -454,8 +461,8 @@ class AttentionRun {
 TEST_P(Conformance, Attention) {
     for (const AttentionCase& c : attention_cases()) {
         SCOPED_TRACE(c.name);
-        // keys that lie between two halves may round differently after an f32 rotation
-        const double bound = c.type == KvType::kF16 ? 1e-4 : kAttentionBound;
+        // keys that lie between two levels of their type may round differently after an f32 rotation
+        const double bound = c.type == KvType::kF32 ? kAttentionBound : c.type == KvType::kInt4 ? 1e-3 : 1e-4;
         compare(bound, [&](Bench& bench) { return AttentionRun(c, bench, base::Rng(7)).in_one_go(); });
     }
 }

@@ -41,6 +41,7 @@ class ModelEngine final : public Engine {
     uint32_t kv_tokens() const override {
         return static_cast<uint32_t>(pool_.options().n_pages * kPageTokens);
     }
+    KvType kv_type() const override { return pool_.options().type; }
     uint64_t kv_bytes() const override { return pool_.bytes(); }
     EngineStats stats() const override { return loop_.stats(); }
 

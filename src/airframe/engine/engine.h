@@ -124,6 +124,7 @@ struct EngineOptions {
     uint32_t queue = 256;         // waiting at once; more are refused with kQueueFull
     uint32_t event_queue = 256;   // events a slow reader may leave unread before its sequence stalls
     KvType kv_type = KvType::kF16;
+    std::optional<std::chrono::nanoseconds> deadline;  // of requests that name none
 };
 
 struct EngineStats {
@@ -147,6 +148,7 @@ class Engine {
     virtual const Tokenizer& tokenizer() const = 0;
     virtual uint32_t ctx_tokens() const = 0;
     virtual uint32_t kv_tokens() const = 0;  // what the KV cache holds, of all sequences
+    virtual KvType kv_type() const = 0;
     virtual uint64_t kv_bytes() const = 0;
     virtual EngineStats stats() const = 0;
 };

@@ -72,6 +72,7 @@ base::Result<std::unique_ptr<EventStream>> EngineLoop::submit(EngineRequest requ
                           "{} requests are waiting already, which is the limit; try again later.",
                           parts_.options.queue);
     }
+    if (!request.deadline) request.deadline = parts_.options.deadline;
     std::unique_ptr<EventStream> stream;
     auto error = error_of([&] {
         auto generation =

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "airframe/backend/backend.h"
@@ -34,7 +36,11 @@ class KvPool {
     uint64_t bytes_ = 0;
 };
 
-// Bytes that one token takes in all layers.
+// "f32", "f16", "q8", "int4"; the other way: nothing when no type has that name.
+std::string_view kv_type_name(KvType type);
+std::optional<KvType> kv_type_of(std::string_view name);
+
+// Bytes that one token takes in all layers: layers * kv heads * (a key's bytes + a value's bytes).
 uint64_t kv_bytes_per_token(const ModelSpec& spec, KvType type);
 
 }  // namespace airframe

@@ -58,10 +58,6 @@ struct ModelSpec {
         float embed_scale = 1, residual_scale = 1, logit_scale = 1, logit_softcap = 0;
     } ends;
     bool parallel_residual = false;
-
-    uint64_t kv_elements_per_token() const {
-        return uint64_t{n_layers} * attn.n_kv_heads * (attn.head_dim_k + attn.head_dim_v);
-    }
 };
 
 // Errors: kUnsupported (a family that is not known: message lists those that are), kBadFile naming the key,

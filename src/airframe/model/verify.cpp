@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "airframe/model/kv_distance.h"
 #include "airframe/model/logit_distance.h"
 #include "airframe/model/model.h"
 #include "airframe/model/run_tokens.h"
@@ -35,6 +36,7 @@ class Verifier {
         TRY(auto model, load(options_.backend));
         fast_dequantise(*model, file);
         TRY_VOID(compare_logits(*model));
+        TRY_VOID(compare_kv_types(*model));
         return std::move(gates_);
     }
 
@@ -55,7 +57,9 @@ class Verifier {
     void finite_weights(const GgufFile& file);
     void fast_dequantise(Model& model, const GgufFile& file);
     Result<void> compare_logits(Model& model);
+    Result<void> compare_kv_types(Model& model);
     std::vector<int32_t> some_tokens(const Model& model) const;
+    std::vector<int32_t> random_tokens(const Model& model, uint32_t n) const;
 
     const std::filesystem::path& path_;
     const VerifyOptions& options_;
@@ -134,10 +138,36 @@ std::vector<int32_t> Verifier::some_tokens(const Model& model) const {
     const double affordable = kReferenceSeconds * kReferenceOpsPerSecond / (2 * weights);
     const auto n =
         options_.tokens > 0 ? options_.tokens : static_cast<uint32_t>(std::clamp(affordable, 4.0, 64.0));
+    return random_tokens(model, n);
+}
+
+std::vector<int32_t> Verifier::random_tokens(const Model& model, uint32_t n) const {
     base::Rng rng(1);
     std::vector<int32_t> tokens(std::min(n, model.spec().ctx_train_tokens));
     for (int32_t& token : tokens) token = static_cast<int32_t>(rng.next_below(model.spec().vocab));
     return tokens;
+}
+
+// What each type of the KV cache costs. f16 must cost nothing that counts; the others are measured, so that
+// people can choose.
+Result<void> Verifier::compare_kv_types(Model& model) {
+    if (options_.kv_tokens == 0) return {};
+    constexpr KvType kTypes[] = {KvType::kF16, KvType::kQ8, KvType::kInt4};
+    const std::vector<int32_t> tokens = random_tokens(model, options_.kv_tokens);
+    TRY(const auto distances,
+        kv_distances(model, tokens, kTypes, [&](double done) { progress("KV types", done); }));
+    const double exact_bytes = static_cast<double>(kv_bytes_per_token(model.spec(), KvType::kF32));
+    for (const KvDistance& distance : distances) {
+        const bool bounded = distance.type == KvType::kF16;
+        add(fmt::format("KV cache of {}", kv_type_name(distance.type)),
+            bounded ? distance.kl_mean <= kKlMax : std::isfinite(distance.kl_mean),
+            fmt::format("mean KL {:.1e} against f32{}, same best token at {:.1f}% of {} positions; 1/{:.2f} "
+                        "of f32's bytes",
+                        distance.kl_mean, bounded ? fmt::format(" (bound {:.0e})", kKlMax) : "",
+                        100 * distance.top1_equal, tokens.size(),
+                        exact_bytes / static_cast<double>(distance.bytes_per_token)));
+    }
+    return {};
 }
 
 Result<void> Verifier::compare_logits(Model& model) {

@@ -22,7 +22,8 @@ struct VerifyGate {
 struct VerifyOptions {
     std::string_view backend = "cpu";
     BackendOptions backend_options;
-    uint32_t tokens = 0;  // of the comparison with the reference; 0: as many as take about ten seconds
+    uint32_t tokens = 0;        // of the comparison with the reference; 0: as many as take about ten seconds
+    uint32_t kv_tokens = 2048;  // of the comparison of KV types, at most the model's context; 0: leave it out
     std::function<void(std::string_view gate, double done)> on_progress;  // done: 0 to 1; may be empty
 };
 

@@ -47,6 +47,17 @@ void add_global_options(CLI::App& app, GlobalOptions& global) {
                    "What computes: auto, cpu, or reference (plain and slow, for checking)")
         ->check(CLI::IsMember({"auto", "airframe", "cpu", "reference"}))
         ->option_text("NAME");
+    app.add_option(
+           "--kv-quant", global.kv_quant,
+           "How keys and values are kept: f32, f16 (default), q8, or int4 (a quarter of f16, less exact)")
+        ->check(CLI::IsMember({"f32", "f16", "q8", "int4"}))
+        ->option_text("TYPE");
+    app.add_option("--prefill-chunk", global.prefill_chunk,
+                   "Prompt tokens computed per step beside running streams; 0: by measurement")
+        ->check(CLI::Range(0, 1 << 20))
+        ->option_text("TOKENS");
+    app.add_flag("--deterministic", global.deterministic,
+                 "The same text whatever else is being served; prompts are read more slowly");
 }
 
 std::string unknown_command_hint(const CLI::App& app, const std::string& word) {

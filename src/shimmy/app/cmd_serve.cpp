@@ -23,6 +23,7 @@ struct ServeOptions {
     std::string model_path;
     std::string chat_template;
     std::vector<std::string> allowed_hosts;
+    ServingOptions serving;
 };
 
 void warn(std::string_view message) {
@@ -120,7 +121,7 @@ base::Result<int> run_serve(const ServeOptions& options, const GlobalOptions& gi
     Catalog catalog(std::move(found.models),
                     [global, path = options.model_path] { return find_models(global, path).models; });
     catalog.set_default(default_id);
-    Service service(catalog, make_model_loader(global, options.chat_template), {});
+    Service service(catalog, make_model_loader(global, options.chat_template, options.serving), {});
     TRY(const auto server, Server::start({.bind = std::move(bind),
                                           .allowed_hosts = options.allowed_hosts,
                                           .version = std::string(kVersion)},
@@ -143,13 +144,15 @@ void add_serve(CommandLine line) {
         ->add_option("--allowed-hosts", options->allowed_hosts,
                      "Further host names that clients may call this server by; '*': any")
         ->delimiter(',');
+    add_serving_options(*command, options->serving);
     command->footer(
         "Serves every model found on this machine; the first request for a model loads it.\n\n"
         "Without --bind: SHIMMY_BIND_ADDRESS, else SHIMMY_HOST and SHIMMY_PORT, else 127.0.0.1 and the first "
         "free port\n"
         "from 11435 on. Other variables: SHIMMY_BASE_GGUF (the default model's file), SHIMMY_MODEL_PATHS "
         "(further\n"
-        "folders), SHIMMY_MAX_CTX (512 to 131072), SHIMMY_LOG_LEVEL (debug, info, warn, error, off).\n"
+        "folders), SHIMMY_MAX_CTX (512 to 131072), SHIMMY_KV_QUANT, SHIMMY_PREFILL_CHUNK, SHIMMY_LOG_LEVEL\n"
+        "(debug, info, warn, error, off).\n"
         "SIGTERM or Ctrl+C lets running requests finish; a second one ends at once.\n\n"
         "Examples:\n"
         "  shimmy serve\n"

@@ -22,6 +22,7 @@ namespace {
 struct VerifyArgs {
     std::string model;
     uint32_t tokens = 0;
+    uint32_t kv_tokens = 2048;
     bool as_json = false;
 };
 
@@ -30,7 +31,10 @@ base::Result<std::vector<airframe::VerifyGate>> verify(const ModelEntry& entry, 
     const std::string backend = backend_name(global.backend);
     std::map<std::string, ProgressBar, std::less<>> bars;  // one per gate that takes long
     airframe::VerifyOptions options{
-        .backend = backend, .backend_options = {.threads = global.threads}, .tokens = args.tokens};
+        .backend = backend,
+        .backend_options = {.threads = global.threads, .deterministic = global.deterministic},
+        .tokens = args.tokens,
+        .kv_tokens = args.kv_tokens};
     options.on_progress = [&](std::string_view gate, double done) {
         auto [bar, made] = bars.try_emplace(std::string(gate), fmt::format("checking {}", gate), 0);
         bar->second.update(done);
@@ -76,13 +80,21 @@ void add_verify(CommandLine line) {
         ->add_option("--tokens", args->tokens,
                      "Tokens of the comparison with the reference (default: about ten seconds' worth)")
         ->check(CLI::Range(1, 4096));
+    command
+        ->add_option(
+            "--kv-tokens", args->kv_tokens,
+            "Tokens of the comparison of the types of keys and values, at most the model's context; 0: "
+            "leave it out")
+        ->check(CLI::Range(0, 1 << 20))
+        ->capture_default_str();
     command->add_flag("--json", args->as_json, "For scripts");
     command->footer(
         "Gates: the container is sound; no weight is NaN or infinite; each block format decodes as the "
         "scalar\n"
         "code does; a repeated run is bit-identical; decoding equals prefill; the logits agree with the "
         "plain\n"
-        "reference backend. Exits with 0 when all pass, else with 1.\n\n"
+        "reference backend; what each type of keys and values (--kv-quant) costs. Exits with 0 when all "
+        "pass, else with 1.\n\n"
         "Examples:\n"
         "  shimmy verify shimmy-guide\n"
         "  shimmy verify ~/Downloads/model.gguf --json");

@@ -26,6 +26,9 @@ struct GlobalOptions {
     int threads = 0;                      // 0: all that this process may use
     uint32_t ctx_tokens = 0;              // 0: the model's own, as far as memory allows
     std::string backend = "auto";
+    std::string kv_quant;        // of keys and values; empty: f16
+    uint32_t prefill_chunk = 0;  // rows of prompts beside running streams; 0: by measurement
+    bool deterministic = false;
 };
 
 // The chosen command's work, set while the command line is parsed. Gives the exit code.

@@ -14,9 +14,13 @@ base::Result<std::unique_ptr<airframe::Model>> load_model(const ModelEntry& entr
     const auto on_progress =
         options.on_progress ? options.on_progress : [&](double done) { bar.update(done); };
     TRY(auto file, open_model(entry));
-    TRY(auto backend, airframe::make_backend(backend_name(global.backend), {.threads = global.threads}));
+    TRY(auto backend,
+        airframe::make_backend(backend_name(global.backend),
+                               {.threads = global.threads, .deterministic = global.deterministic}));
     return airframe::Model::load(std::move(file), std::move(backend),
-                                 {.batch_rows_max = options.batch_rows_max, .on_progress = on_progress});
+                                 {.batch_rows_max = options.batch_rows_max,
+                                  .logit_rows_max = options.logit_rows_max,
+                                  .on_progress = on_progress});
 }
 
 std::string backend_name(const std::string& wanted) {

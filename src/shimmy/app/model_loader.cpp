@@ -76,43 +76,66 @@ class LazyChat {
     base::Result<ChatTemplate> made_ = base::fail(base::ErrorCode::kInternal, "made by make()");
 };
 
+struct LoaderOptions {
+    std::string chat_template;
+    ServingOptions serving;
+};
+
+// The bytes of keys and values and where they come from.
+std::string kv_text(const Engine& engine) {
+    const airframe::ModelSpec& spec = engine.spec();
+    const airframe::KvType type = engine.kv_type();
+    const auto& attn = spec.attn;
+    const std::string vectors =
+        attn.head_dim_k == attn.head_dim_v
+            ? fmt::format("2 x {} bytes", airframe::kv_vector_bytes(type, attn.head_dim_k))
+            : fmt::format("({} + {}) bytes", airframe::kv_vector_bytes(type, attn.head_dim_k),
+                          airframe::kv_vector_bytes(type, attn.head_dim_v));
+    return fmt::format("{} = {} layers x {} kv heads x {} tokens x {} ({}, head size {})",
+                       format_bytes(engine.kv_bytes()), spec.n_layers, attn.n_kv_heads, engine.kv_tokens(),
+                       vectors, airframe::kv_type_name(type), attn.head_dim_k);
+}
+
 base::Result<std::unique_ptr<LoadedModel>> load_for_serving(const ModelEntry& entry,
                                                             const GlobalOptions& global,
-                                                            const std::string& chat_template,
-                                                            Progress progress) {
+                                                            const LoaderOptions& options, Progress progress) {
     const auto start = base::Clock::now();
-    TRY(auto model, load_model(entry, global, {.on_progress = std::move(progress)}));
+    TRY(auto model, load_model(entry, global,
+                               {.batch_rows_max = options.serving.batch_tokens,
+                                .logit_rows_max = options.serving.streams,
+                                .on_progress = std::move(progress)}));
     const Metadata& metadata = model->file().metadata();
     TRY(std::shared_ptr<const Tokenizer> tokenizer, Tokenizer::create(metadata));
     auto loaded = std::make_unique<LoadedModel>();
     loaded->id = entry.id;
     const auto chat = std::make_shared<LazyChat>(metadata, *tokenizer, entry.id);
-    if (!chat_template.empty()) TRY_VOID(chat->make(chat_template));
+    if (!options.chat_template.empty()) TRY_VOID(chat->make(options.chat_template));
     loaded->render_chat = [chat](const ChatInput& input) { return chat->render(input); };
     loaded->sampling = sampling_of(metadata);
     loaded->file_bytes = entry.bytes;
     TRY(loaded->engine,
-        Engine::create(std::move(model), std::move(tokenizer), {.ctx_tokens = global.ctx_tokens}));
+        Engine::create(std::move(model), std::move(tokenizer), engine_options(options.serving, global)));
     loaded->load_s = base::seconds_since(start);
-    base::log_info("loaded {} in {:.0f} ms: {}, context {} tokens, {} for keys and values", entry.id,
+    base::log_info("loaded {} in {:.0f} ms: {}, context {} tokens; keys and values: {}", entry.id,
                    loaded->load_s * 1e3, format_bytes(entry.bytes), loaded->engine->ctx_tokens(),
-                   format_bytes(loaded->engine->kv_bytes()));
+                   kv_text(*loaded->engine));
     return loaded;
 }
 
 }  // namespace
 
-ModelLoader make_model_loader(const GlobalOptions& global, std::string chat_template) {
-    return {
-        .check = [](const ModelEntry& entry) -> base::Result<void> {
-            TRY(const GgufFile file, open_model(entry));
-            TRY_VOID(airframe::derive_spec(file));
-            return {};
-        },
-        .load =
-            [global, chat_template = std::move(chat_template)](const ModelEntry& entry, Progress progress) {
-                return load_for_serving(entry, global, chat_template, std::move(progress));
-            }};
+ModelLoader make_model_loader(const GlobalOptions& global, std::string chat_template,
+                              const ServingOptions& serving) {
+    return {.check = [](const ModelEntry& entry) -> base::Result<void> {
+                TRY(const GgufFile file, open_model(entry));
+                TRY_VOID(airframe::derive_spec(file));
+                return {};
+            },
+            .load =
+                [global, options = LoaderOptions{std::move(chat_template), serving}](const ModelEntry& entry,
+                                                                                     Progress progress) {
+                    return load_for_serving(entry, global, options, std::move(progress));
+                }};
 }
 
 void add_chat_template_option(CLI::App& command, std::string& chat_template) {

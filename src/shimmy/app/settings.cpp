@@ -8,13 +8,14 @@
 #include <optional>
 #include <string_view>
 
+#include "airframe/model/kv_pool.h"
 #include "base/log.h"
 #include "base/system.h"
 
 namespace shimmy {
 namespace {
 
-constexpr uint32_t kCtxTokensMin = 512, kCtxTokensMax = 131'072;
+constexpr uint32_t kCtxTokensMin = 512, kCtxTokensMax = 131'072, kPrefillChunkMax = 1 << 20;
 constexpr std::string_view kDefaultHost = "127.0.0.1", kDefaultPort = "11435";
 constexpr std::array<std::string_view, 4> kBackends{"auto", "airframe", "cpu", "reference"};
 
@@ -56,6 +57,28 @@ void apply_backend(GlobalOptions& global, std::vector<std::string>& warnings) {
                                        base::printable(*name, 40), fmt::join(kBackends, ", ")));
 }
 
+void apply_kv_quant(GlobalOptions& global, std::vector<std::string>& warnings) {
+    const auto name = base::env("SHIMMY_KV_QUANT");
+    if (!name || !global.kv_quant.empty()) return;
+    if (airframe::kv_type_of(*name))
+        global.kv_quant = *name;
+    else
+        warnings.push_back(fmt::format("SHIMMY_KV_QUANT={} is not one of f32, f16, q8, int4; f16 is used",
+                                       base::printable(*name, 40)));
+}
+
+void apply_prefill_chunk(GlobalOptions& global, std::vector<std::string>& warnings) {
+    const auto text = base::env("SHIMMY_PREFILL_CHUNK");
+    if (!text || global.prefill_chunk != 0) return;
+    if (const auto tokens = parse_number<uint32_t>(*text); tokens && *tokens <= kPrefillChunkMax)
+        global.prefill_chunk = *tokens;
+    else
+        warnings.push_back(
+            fmt::format("SHIMMY_PREFILL_CHUNK={} is not a number from 0 to {}; it is chosen by "
+                        "measurement",
+                        base::printable(*text, 40), kPrefillChunkMax));
+}
+
 }  // namespace
 
 base::Result<std::string> bind_address(const std::string& option) {
@@ -75,6 +98,8 @@ std::vector<std::string> apply_environment(GlobalOptions& global) {
     std::vector<std::string> warnings;
     apply_context(global, warnings);
     apply_backend(global, warnings);
+    apply_kv_quant(global, warnings);
+    apply_prefill_chunk(global, warnings);
     return warnings;
 }
 

@@ -80,5 +80,21 @@ TEST_F(Settings, Backend) {
     }
 }
 
+TEST_F(Settings, KvQuantAndPrefillChunk) {
+    GlobalOptions global;
+    set("SHIMMY_KV_QUANT", "int4");
+    set("SHIMMY_PREFILL_CHUNK", "128");
+    EXPECT_THAT(apply_environment(global), IsEmpty());
+    EXPECT_EQ(global.kv_quant, "int4");
+    EXPECT_EQ(global.prefill_chunk, 128u);
+    set("SHIMMY_KV_QUANT", "int3");
+    set("SHIMMY_PREFILL_CHUNK", "-1");
+    EXPECT_THAT(apply_environment(global), IsEmpty()) << "the options win";
+    GlobalOptions fresh;
+    EXPECT_THAT(apply_environment(fresh), ElementsAre(HasSubstr("int3"), HasSubstr("-1")));
+    EXPECT_EQ(fresh.kv_quant, "");
+    EXPECT_EQ(fresh.prefill_chunk, 0u);
+}
+
 }  // namespace
 }  // namespace shimmy

@@ -103,6 +103,7 @@ class FakeEngine final : public airframe::Engine {
     const airframe::Tokenizer& tokenizer() const override { return tokenizer_; }
     uint32_t ctx_tokens() const override { return script_->ctx_tokens; }
     uint32_t kv_tokens() const override { return script_->ctx_tokens; }
+    airframe::KvType kv_type() const override { return airframe::KvType::kF16; }
     uint64_t kv_bytes() const override { return 0; }
     airframe::EngineStats stats() const override { return {}; }
 

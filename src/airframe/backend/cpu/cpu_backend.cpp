@@ -6,8 +6,8 @@
 namespace airframe {
 namespace cpu {
 
-CpuBackend::CpuBackend(const Isa& isa, int threads)
-    : machine_(isa, threads),
+CpuBackend::CpuBackend(const Isa& isa, int threads, bool deterministic)
+    : machine_(isa, threads, deterministic),
       description_(fmt::format("{}, {} thread{}", isa.title, threads, threads == 1 ? "" : "s")) {}
 
 void CpuBackend::embed(const EmbedArgs& args) {
@@ -58,7 +58,7 @@ base::Result<std::unique_ptr<Backend>> make_cpu_backend(const BackendOptions& op
     TRY(const cpu::Isa* isa,
         cpu::choose_isa(options.isa.empty() ? std::string_view(from_environment) : options.isa));
     const int threads = options.threads == 0 ? base::usable_cpus() : options.threads;
-    return std::unique_ptr<Backend>(new cpu::CpuBackend(*isa, threads));
+    return std::unique_ptr<Backend>(new cpu::CpuBackend(*isa, threads, options.deterministic));
 }
 
 std::vector<std::string_view> cpu_isas_present() {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "airframe/backend/kv_type.h"
 #include "airframe/quant/quant_type.h"
 
 namespace airframe::cpu {
@@ -86,7 +87,8 @@ struct AttendTask {
     int64_t out_stride;
     const std::byte* keys;  // the layer's buffers
     const std::byte* values;
-    bool kv_f16;
+    KvType kv_type;
+    int64_t key_bytes, value_bytes;  // of one vector: kv_vector_bytes
     const int32_t* pages;
     int32_t page_tokens, n_kv_heads, kv_head;
     int32_t head_dim_k, head_dim_v;

@@ -21,7 +21,7 @@ void Machine::begin_op() {
 
 Input Machine::plan(const InputSource& source) {
     Input input{source.n_rows, source.cols};
-    if (source.n_rows > kernels.matvec_rows_max) {
+    if (source.n_rows > few_max_) {
         const int64_t padded = blocks_of(source.n_rows, kernels.token_block) * kernels.token_block;
         input.packed = shared_.take<float>(padded * source.cols);
         return input;

@@ -4,6 +4,7 @@
 // A region is pool.run(); its parts split rows by shape alone, and no result depends on the split.
 #pragma once
 
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -46,8 +47,12 @@ struct InputSource {
 
 class Machine {
   public:
-    Machine(const Isa& isa, int threads)
-        : kernels(*isa.kernels), pool(threads), scratch_(static_cast<size_t>(threads)) {}
+    // `one_path`: rows are never packed, however many they are.
+    Machine(const Isa& isa, int threads, bool one_path = false)
+        : kernels(*isa.kernels),
+          pool(threads),
+          few_max_(one_path ? std::numeric_limits<int64_t>::max() : isa.kernels->matvec_rows_max),
+          scratch_(static_cast<size_t>(threads)) {}
 
     const Kernels& kernels;
     base::ThreadPool pool;
@@ -80,6 +85,7 @@ class Machine {
     void panel_few(const Weight& w, const Input& input, Range rows, Arena& scratch, float* y);
     void panel_many(const Weight& w, const Input& input, Range rows, Arena& scratch, float* y);
 
+    const int64_t few_max_;  // more rows than this are packed
     std::vector<Arena> scratch_;
     Arena shared_;
 };

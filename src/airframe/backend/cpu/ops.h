@@ -12,7 +12,7 @@ namespace airframe::cpu {
 
 class CpuBackend final : public Backend {
   public:
-    CpuBackend(const Isa& isa, int threads);
+    CpuBackend(const Isa& isa, int threads, bool deterministic);
 
     std::string_view name() const override { return "cpu"; }
     std::string_view description() const override { return description_; }

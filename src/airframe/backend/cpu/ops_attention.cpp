@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "airframe/backend/cpu/ops.h"
+#include "airframe/backend/kv_vector.h"
 #include "base/check.h"
 
 namespace airframe::cpu {
@@ -36,11 +37,11 @@ void norm_heads(const Kernels& kernels, const Norm& norm, int64_t head_dim, floa
 
 void store_vector(const Kernels& kernels, KvType type, const float* from, int64_t dim, std::byte* cache,
                   int64_t token) {
+    std::byte* to = cache + token * kv_vector_bytes(type, dim);
     if (type == KvType::kF16)
-        kernels.to_f16(from, dim, reinterpret_cast<uint16_t*>(cache) + token * dim);
+        kernels.to_f16(from, dim, reinterpret_cast<uint16_t*>(to));
     else
-        std::memcpy(reinterpret_cast<float*>(cache) + token * dim, from,
-                    static_cast<size_t>(dim) * sizeof(float));
+        store_kv(type, from, dim, to);
 }
 
 }  // namespace
@@ -90,7 +91,9 @@ void CpuBackend::attend(const AttendArgs& args) {
     machine_.run(work, [&](int part, int parts) {
         AttendTask task{};
         task.q_stride = args.q.cols, task.out_stride = args.out.cols;
-        task.keys = kv.keys->host, task.values = kv.values->host, task.kv_f16 = kv.type == KvType::kF16;
+        task.keys = kv.keys->host, task.values = kv.values->host, task.kv_type = kv.type;
+        task.key_bytes = kv_vector_bytes(kv.type, kv.head_dim_k);
+        task.value_bytes = kv_vector_bytes(kv.type, kv.head_dim_v);
         task.page_tokens = kv.page_tokens, task.n_kv_heads = kv.n_kv_heads;
         task.head_dim_k = kv.head_dim_k, task.head_dim_v = kv.head_dim_v;
         task.group = static_cast<int32_t>(group), task.window = args.window;

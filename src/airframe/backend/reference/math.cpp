@@ -84,35 +84,35 @@ void rotate_head(RopePairs pairs, int32_t dims, const float* angles, float* head
     }
 }
 
-int64_t kv_element_bytes(KvType type) { return type == KvType::kF16 ? 2 : 4; }
-
-void store_kv(KvType type, const float* from, int64_t n, std::byte* to) {
-    if (type == KvType::kF32) {
-        std::memcpy(to, from, static_cast<size_t>(n) * sizeof(float));
-        return;
-    }
-    for (int64_t i = 0; i < n; ++i) {
-        const uint16_t half = f16_from_f32(from[i]);
-        std::memcpy(to + 2 * i, &half, sizeof half);
-    }
-}
-
 double load_kv(KvType type, const std::byte* from, int64_t i) {
-    if (type == KvType::kF32) {
-        float value;
-        std::memcpy(&value, from + 4 * i, sizeof value);
-        return value;
+    const auto half_at = [&](int64_t offset) {
+        uint16_t half;
+        std::memcpy(&half, from + offset, sizeof half);
+        return static_cast<double>(f32_from_f16(half));
+    };
+    switch (type) {
+        case KvType::kF32: {
+            float value;
+            std::memcpy(&value, from + 4 * i, sizeof value);
+            return value;
+        }
+        case KvType::kF16:
+            return half_at(2 * i);
+        case KvType::kQ8:
+            return half_at(0) * static_cast<int8_t>(from[kKvScaleBytes + i]);
+        case KvType::kInt4: {
+            const int nibble = static_cast<int>(from[kKvScaleBytes + i / 2]) >> (i % 2 * 4) & 15;
+            return half_at(0) * (nibble - 8);
+        }
     }
-    uint16_t half;
-    std::memcpy(&half, from + 2 * i, sizeof half);
-    return f32_from_f16(half);
+    return 0;
 }
 
 int64_t kv_offset_bytes(const KvLayer& kv, std::span<const int32_t> pages, int64_t position, int64_t kv_head,
                         int64_t head_dim) {
     const int64_t page = pages[static_cast<size_t>(position / kv.page_tokens)];
     const int64_t token = (page * kv.n_kv_heads + kv_head) * kv.page_tokens + position % kv.page_tokens;
-    return token * head_dim * kv_element_bytes(kv.type);
+    return token * kv_vector_bytes(kv.type, head_dim);
 }
 
 }  // namespace airframe::reference

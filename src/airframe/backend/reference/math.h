@@ -18,10 +18,8 @@ double activate(Activation act, double x);
 // Rotates the pairs of one head; angles [dims/2, 2] are cosine and sine.
 void rotate_head(RopePairs pairs, int32_t dims, const float* angles, float* head);
 
-// The element types of the KV cache.
-void store_kv(KvType type, const float* from, int64_t n, std::byte* to);
+// Element i of a vector in the KV cache; kv_vector.h writes them.
 double load_kv(KvType type, const std::byte* from, int64_t i);
-int64_t kv_element_bytes(KvType type);
 
 // Byte offset of the vector of `position` for one head in a KvLayer's buffer.
 int64_t kv_offset_bytes(const KvLayer& kv, std::span<const int32_t> pages, int64_t position, int64_t kv_head,

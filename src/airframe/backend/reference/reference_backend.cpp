@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "airframe/backend/host_memory.h"
+#include "airframe/backend/kv_vector.h"
 #include "airframe/backend/moe_gate.h"
 #include "airframe/backend/reference/math.h"
 #include "base/check.h"

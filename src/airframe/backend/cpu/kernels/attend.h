@@ -42,44 +42,69 @@ static AttendScratch attend_layout(const AttendTask& task) {
     return s;
 }
 
-template <class Cache>
-SIMD Floats load_cached(const typename Cache::Element* p, int64_t i, int64_t n) {
-    if (i + kLanes <= n) return Cache::at(p + i);
-    typename Cache::Element rest[kLanes] = {};
-    std::memcpy(rest, p + i, static_cast<size_t>(n - i) * sizeof rest[0]);
-    return Cache::at(rest);
-}
+// Elements [i, i + kLanes) of a vector in the cache; beyond its end anything finite.
+template <class Format>
+struct PlainCache {
+    using Element = typename Format::Element;
+    SIMD Floats at(const std::byte* vector, int64_t i, int64_t dim) {
+        const auto* p = reinterpret_cast<const Element*>(vector) + i;
+        if (i + kLanes <= dim) return Format::at(p);
+        Element rest[kLanes] = {};
+        std::memcpy(rest, p, static_cast<size_t>(dim - i) * sizeof rest[0]);
+        return Format::at(rest);
+    }
+};
+SIMD Floats kv_scale(const std::byte* vector) { return splat(f16(half_at(vector))); }
+struct Q8Cache {
+    SIMD Floats at(const std::byte* vector, int64_t i, int64_t dim) {
+        const auto* p = reinterpret_cast<const uint8_t*>(vector + kKvScaleBytes + i);
+        if (i + kLanes <= dim) return from_i8(p) * kv_scale(vector);
+        uint8_t rest[kLanes] = {};
+        std::memcpy(rest, p, static_cast<size_t>(dim - i));
+        return from_i8(rest) * kv_scale(vector);
+    }
+};
+struct Int4Cache {
+    SIMD Floats at(const std::byte* vector, int64_t i, int64_t dim) {
+        const auto* p = reinterpret_cast<const uint8_t*>(vector + kKvScaleBytes + i / 2);
+        if (i + kLanes <= dim) return (from_nibbles(p) - splat(8)) * kv_scale(vector);
+        uint8_t rest[kLanes / 2] = {};
+        std::memcpy(rest, p, static_cast<size_t>((dim - i + 1) / 2));
+        return (from_nibbles(rest) - splat(8)) * kv_scale(vector);
+    }
+};
 
+struct Positions {
+    int64_t first, last;
+};
 // Where the vectors of one block of positions lie; beyond the last one, the last one stands in.
-template <class Element>
-static void find_vectors(const AttendTask& task, const std::byte* cache, int64_t dim, int64_t first,
-                         int64_t last, const Element** out) {
+static void find_vectors(const AttendTask& task, const std::byte* cache, int64_t vector_bytes,
+                         Positions block, const std::byte** out) {
     for (int64_t i = 0; i < kKvBlock; ++i) {
-        const int64_t position = first + i < last ? first + i : last;
+        const int64_t position = block.first + i < block.last ? block.first + i : block.last;
         const int64_t page = task.pages[position / task.page_tokens];
         const int64_t token =
             (page * task.n_kv_heads + task.kv_head) * task.page_tokens + position % task.page_tokens;
-        out[i] = reinterpret_cast<const Element*>(cache) + token * dim;
+        out[i] = cache + token * vector_bytes;
     }
 }
 
 template <class Cache>
 static void load_block(const AttendTask& task, const AttendScratch& s, int64_t first, int64_t last) {
-    const typename Cache::Element* vectors[kKvBlock];
-    find_vectors(task, task.keys, task.head_dim_k, first, last, vectors);
+    const std::byte* vectors[kKvBlock];
+    find_vectors(task, task.keys, task.key_bytes, {first, last}, vectors);
     for (int64_t token = 0; token < kKvBlock; token += kLanes)
         for (int64_t k = 0; k < task.head_dim_k; k += kLanes) {
             Floats square[kLanes];
-            for (int i = 0; i < kLanes; ++i)
-                square[i] = load_cached<Cache>(vectors[token + i], k, task.head_dim_k);
+            for (int i = 0; i < kLanes; ++i) square[i] = Cache::at(vectors[token + i], k, task.head_dim_k);
             transpose(square);
             for (int i = 0; i < kLanes; ++i) store(s.keys + (k + i) * kKvBlock + token, square[i]);
         }
-    find_vectors(task, task.values, task.head_dim_v, first, last, vectors);
+    find_vectors(task, task.values, task.value_bytes, {first, last}, vectors);
     for (int64_t token = 0; token < kKvBlock; ++token) {
         int64_t k = 0;
         for (; k < task.head_dim_v; k += kLanes)
-            store(s.values + token * s.width_v + k, load_cached<Cache>(vectors[token], k, task.head_dim_v));
+            store(s.values + token * s.width_v + k, Cache::at(vectors[token], k, task.head_dim_v));
         for (; k < s.width_v; k += kLanes) store(s.values + token * s.width_v + k, splat(0));
     }
 }
@@ -172,7 +197,16 @@ static void attend_cache(const AttendTask& task) {
 }
 
 static void attend(const AttendTask& task) {
-    task.kv_f16 ? attend_cache<FloatsF16>(task) : attend_cache<FloatsF32>(task);
+    switch (task.kv_type) {
+        case KvType::kF32:
+            return attend_cache<PlainCache<FloatsF32>>(task);
+        case KvType::kF16:
+            return attend_cache<PlainCache<FloatsF16>>(task);
+        case KvType::kQ8:
+            return attend_cache<Q8Cache>(task);
+        case KvType::kInt4:
+            return attend_cache<Int4Cache>(task);
+    }
 }
 
 }  // namespace

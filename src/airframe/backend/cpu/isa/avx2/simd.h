@@ -74,6 +74,13 @@ SIMD Floats from_u8(const uint8_t* p) {
 SIMD Floats from_i8(const uint8_t* p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
 }
+SIMD Floats from_nibbles(const uint8_t* p) {
+    int packed;
+    std::memcpy(&packed, p, sizeof packed);
+    const __m256i shifted =
+        _mm256_srlv_epi32(_mm256_set1_epi32(packed), _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28));
+    return _mm256_cvtepi32_ps(_mm256_and_si256(shifted, _mm256_set1_epi32(15)));
+}
 SIMD Floats8 floats8_of_u8(uint64_t bytes) {
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<long long>(bytes))));
 }

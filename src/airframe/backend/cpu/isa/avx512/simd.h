@@ -64,6 +64,14 @@ SIMD Floats from_u8(const uint8_t* p) {
 SIMD Floats from_i8(const uint8_t* p) {
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
 }
+SIMD Floats from_nibbles(const uint8_t* p) {
+    int packed[2];
+    std::memcpy(packed, p, sizeof packed);
+    const __m512i both = _mm512_inserti64x4(_mm512_set1_epi32(packed[0]), _mm256_set1_epi32(packed[1]), 1);
+    const __m512i shifted =
+        _mm512_srlv_epi32(both, _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28));
+    return _mm512_cvtepi32_ps(_mm512_and_si512(shifted, _mm512_set1_epi32(15)));
+}
 SIMD Floats8 floats8_of_u8(uint64_t bytes) {
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<long long>(bytes))));
 }

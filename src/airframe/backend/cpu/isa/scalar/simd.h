@@ -119,6 +119,12 @@ SIMD Floats from_i8(const uint8_t* p) {
     for (int i = 0; i < kLanes; ++i) v[i] = static_cast<float>(static_cast<int8_t>(p[i]));
     return v;
 }
+// The low nibble of each byte, then its high one.
+SIMD Floats from_nibbles(const uint8_t* p) {
+    Floats v;
+    for (int i = 0; i < kLanes; ++i) v[i] = static_cast<float>(p[i / 2] >> (4 * (i % 2)) & 15);
+    return v;
+}
 SIMD Floats8 floats8_of_u8(uint64_t bytes) {
     uint8_t b[8];
     std::memcpy(b, &bytes, sizeof b);

@@ -1,0 +1,48 @@
+#include "shimmy/app/serving_options.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace shimmy {
+
+void add_serving_options(CLI::App& command, ServingOptions& options) {
+    command
+        .add_option("--batch-tokens", options.batch_tokens,
+                    "Tokens computed in one step, of all requests together")
+        ->check(CLI::Range(1, 1 << 16))
+        ->capture_default_str();
+    command.add_option("--streams", options.streams, "Requests that run at once; more wait in the queue")
+        ->check(CLI::Range(1, 4096))
+        ->capture_default_str();
+    command
+        .add_option("--queue", options.queue,
+                    "Requests that may wait; more are refused with 429 and told when to come back")
+        ->check(CLI::Range(1, 1 << 20))
+        ->capture_default_str();
+    command
+        .add_option(
+            "--kv-tokens", options.kv_tokens,
+            "Tokens kept for all requests and their prefixes together; 0: four contexts, at most 16384 or "
+            "half the memory")
+        ->check(CLI::Range(0, 1 << 30));
+    command
+        .add_option("--deadline", options.deadline_s,
+                    "Seconds a request may take, waiting included; 0: as long as it needs")
+        ->check(CLI::Range(0.0, 1e6));
+}
+
+airframe::EngineOptions engine_options(const ServingOptions& serving, const GlobalOptions& global) {
+    airframe::EngineOptions options{
+        .ctx_tokens = global.ctx_tokens,
+        .kv_tokens = serving.kv_tokens,
+        .batch_tokens = serving.batch_tokens,
+        .prefill_chunk = global.prefill_chunk,
+        .max_sequences = serving.streams,
+        .queue = serving.queue,
+        .kv_type = airframe::kv_type_of(global.kv_quant).value_or(airframe::KvType::kF16)};
+    if (serving.deadline_s > 0)
+        options.deadline = std::chrono::nanoseconds(static_cast<int64_t>(serving.deadline_s * 1e9));
+    return options;
+}
+
+}  // namespace shimmy
