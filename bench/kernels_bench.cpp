@@ -87,7 +87,8 @@ void bench_panels(benchmark::State& state, const cpu::Isa& isa, QuantType type) 
     const std::vector<float> x = activations(n_rows * kCols);
     for (auto _ : state) {
         machine.begin_op();
-        const cpu::Input input = machine.prepare({x.data(), nullptr, n_rows, kCols, true});
+        const cpu::Input input = machine.prepare(
+            {x.data(), nullptr, n_rows, kCols, cpu::forms_for(machine.kernels, {&linear, 1})});
         machine.pool.run([&](int part, int parts) {
             cpu::Arena& scratch = machine.scratch(part);
             cpu::for_panels({&linear, 1}, part, parts, [&](size_t, cpu::Range panel) {

@@ -53,28 +53,49 @@ struct MatvecArgs {
 // Blocks to floats; n is a multiple of the format's block.
 using Unpack = void (*)(const std::byte* blocks, float* out, int64_t n);
 
-// Activations for gemm: packed[token block][col][token_block] from rows x[index[i]], or x[i] without an
-// index.
+// One block of tokens of activations for the products of many rows, from rows x[index[i]], or x[i] without an
+// index. As floats: packed[token block][col][token_block]. As pairs: packed[token block][chunk] of
+// PairsChunk.
 struct PackArgs {
     const float* x;
     int64_t cols;
     const int32_t* index;
     int64_t n_tokens;
     int64_t block;                // which block of tokens
-    int64_t first_col, last_col;  // which columns of it
-    float* packed;
+    int64_t first_col, last_col;  // which columns of it; of pairs: whole chunks, but for the last
+    std::byte* packed;
 };
+
+// A chunk of a block of tokens as integers of 16 bits, two neighbours along the row together: what the words
+// that multiply and add pairs take. x = scale * integer, a scale for each token.
+struct PairsChunk {
+    int16_t* integers;  // [kChunk / 2, token_block, 2]
+    float* scales;      // [token_block]
+    float* sums8;       // [8, token_block], scale * sum over 32 integers
+    float* sums16;      // [16, token_block], over 16
+};
+constexpr int64_t pairs_chunk_bytes(int token_block) {
+    return int64_t{token_block} * (kChunk * 2 + (1 + 8 + 16) * 4);
+}
+inline PairsChunk pairs_chunk(std::byte* at, int token_block) {
+    PairsChunk chunk;
+    chunk.integers = reinterpret_cast<int16_t*>(at);
+    chunk.scales = reinterpret_cast<float*>(at + int64_t{token_block} * kChunk * 2);
+    chunk.sums8 = chunk.scales + token_block;
+    chunk.sums16 = chunk.sums8 + 8 * token_block;
+    return chunk;
+}
 
 // y[m * kPanelRows + n] = row n of the weights times activation row m, for many activation rows
 struct GemmArgs {
     const std::byte* weights;
     size_t row_bytes;
     size_t chunk_bytes;
-    Unpack unpack;
+    Unpack unpack;  // of floats only
     int64_t cols;
     int n_rows;  // <= kPanelRows
     int64_t n_tokens;
-    const float* packed;
+    std::byte* packed;
     float* scratch;  // gemm_scratch floats
     float* y;
 };
@@ -119,6 +140,8 @@ struct Kernels {
     Unpack unpack[kQuantTypes];  // null: the normative scalar one
     void (*pack)(const PackArgs&);
     void (*gemm)(const GemmArgs&);
+    void (*pack_pairs)(const PackArgs&);
+    void (*gemm_pairs[kQuantTypes])(const GemmArgs&);  // null: as floats
     void (*attend)(const AttendTask&);
     void (*norm)(const NormArgs&);
     void (*activate[4])(const float* gate, float* h, int64_t n);            // h = act(gate) * h
@@ -131,7 +154,8 @@ struct Kernels {
 // Floats of scratch that one call needs.
 constexpr int64_t gemm_scratch(int64_t n_tokens, int token_block) {
     const int64_t padded = (n_tokens + token_block - 1) / token_block * token_block;
-    return kPanelRows * (kChunk + 16) + kPanelRows * padded;
+    const int64_t floats = kPanelRows * (kChunk + 16), pairs = kPanelRows * ((kChunk + 32) / 2 + 32);
+    return (floats > pairs ? floats : pairs) + kPanelRows * padded;
 }
 constexpr int64_t attend_scratch(int64_t n_queries, int64_t dim_k, int64_t dim_v) {
     const int64_t lanes = 16, k = (dim_k + lanes - 1) / lanes * lanes,

@@ -22,8 +22,11 @@ void Machine::begin_op() {
 Input Machine::plan(const InputSource& source) {
     Input input{source.n_rows, source.cols};
     if (source.n_rows > few_max_) {
-        const int64_t padded = blocks_of(source.n_rows, kernels.token_block) * kernels.token_block;
-        input.packed = shared_.take<float>(padded * source.cols);
+        const int64_t blocks = blocks_of(source.n_rows, kernels.token_block);
+        const int64_t float_bytes = kernels.token_block * source.cols * static_cast<int64_t>(sizeof(float));
+        const int64_t pair_bytes = blocks_of(source.cols, kChunk) * pairs_chunk_bytes(kernels.token_block);
+        if (source.forms.floats) input.floats = shared_.take<std::byte>(blocks * float_bytes);
+        if (source.forms.pairs) input.pairs = shared_.take<std::byte>(blocks * pair_bytes);
         return input;
     }
     input.few = shared_.take<ActivationRow>(source.n_rows);
@@ -32,7 +35,7 @@ Input Machine::plan(const InputSource& source) {
         ActivationRow& row = input.few[i];
         row = {};
         row.f32 = source.x + (source.index ? source.index[i] : i) * source.cols;
-        if (!source.integers) continue;
+        if (!source.forms.integers) continue;
         row.hi = shared_.take<int8_t>(chunks * kChunk);
         row.lo = shared_.take<int8_t>(chunks * kChunk);
         row.scales8 = shared_.take<float>(chunks * 16);
@@ -42,23 +45,35 @@ Input Machine::plan(const InputSource& source) {
 }
 
 void Machine::fill(const Input& input, const InputSource& source, int part, int parts) {
-    if (input.packed) {
-        const int64_t column_pieces = blocks_of(input.cols, kPackCols);
-        const int64_t pieces = blocks_of(input.n_rows, kernels.token_block) * column_pieces;
-        for (int64_t piece = part; piece < pieces; piece += parts) {
-            const int64_t col = piece % column_pieces * kPackCols;
-            kernels.pack({source.x, input.cols, source.index, input.n_rows, piece / column_pieces, col,
-                          std::min(col + kPackCols, input.cols), input.packed});
-        }
+    if (!input.few) {
+        const int64_t pieces =
+            blocks_of(input.n_rows, kernels.token_block) * blocks_of(input.cols, kPackCols);
+        for (int64_t piece = part; piece < pieces; piece += parts) pack_piece(input, source, piece);
         return;
     }
-    if (!source.integers) return;
+    if (!source.forms.integers) return;
     for (int64_t i = part; i < input.n_rows; i += parts) {
         const ActivationRow& row =
             input.few[i];  // its parts are ours to write: plan() took them from scratch
         kernels.quantize({row.f32, input.cols, const_cast<int8_t*>(row.hi), const_cast<int8_t*>(row.lo),
                           const_cast<float*>(row.scales8), const_cast<float*>(row.scales16)});
     }
+}
+
+void Machine::pack_piece(const Input& input, const InputSource& source, int64_t piece) {
+    const int64_t column_pieces = blocks_of(input.cols, kPackCols);
+    const int64_t col = piece % column_pieces * kPackCols;
+    PackArgs args{source.x,
+                  input.cols,
+                  source.index,
+                  input.n_rows,
+                  piece / column_pieces,
+                  col,
+                  std::min(col + kPackCols, input.cols),
+                  input.floats};
+    if (input.floats) kernels.pack(args);
+    args.packed = input.pairs;
+    if (input.pairs) kernels.pack_pairs(args);
 }
 
 Input Machine::prepare(const InputSource& source) {
@@ -70,7 +85,7 @@ Input Machine::prepare(const InputSource& source) {
 void Machine::panel(const Linear& linear, const Input& input, Range rows, Arena& scratch, float* y) {
     const Weight& w = linear.weight;
     CHECK(w.cols == input.cols && rows.end <= w.rows, "[{}, {}] times {}", w.rows, w.cols, input.cols);
-    if (input.packed)
+    if (!input.few)
         panel_many(w, input, rows, scratch, y);
     else
         panel_few(w, input, rows, scratch, y);
@@ -114,10 +129,11 @@ void Machine::panel_many(const Weight& w, const Input& input, Range rows, Arena&
     args.cols = w.cols;
     args.n_rows = static_cast<int>(rows.end - rows.begin);
     args.n_tokens = input.n_rows;
-    args.packed = input.packed;
     args.scratch = scratch.take<float>(gemm_scratch(input.n_rows, kernels.token_block));
     args.y = y;
-    kernels.gemm(args);
+    const auto gemm_pairs = kernels.gemm_pairs[static_cast<int>(w.type)];
+    args.packed = gemm_pairs ? input.pairs : input.floats;
+    (gemm_pairs ? gemm_pairs : kernels.gemm)(args);
 }
 
 }  // namespace airframe::cpu

@@ -28,12 +28,20 @@ inline Range share(int64_t n, int64_t unit, int part, int parts) {
 }
 
 // Activation rows made ready for the kernels, in memory of the machine's shared scratch: for a few rows in
-// 15-bit blocks, for many packed.
+// 15-bit blocks, for many packed as floats or pairs, as the weights want them.
 struct Input {
     int64_t n_rows = 0;
     int64_t cols = 0;
-    ActivationRow* few = nullptr;  // [n_rows]
-    float* packed = nullptr;       // when few is null
+    ActivationRow* few = nullptr;  // [n_rows]; else, what is needed of:
+    std::byte* floats = nullptr;
+    std::byte* pairs = nullptr;
+};
+
+// The forms of the activations that weights will ask for.
+struct Forms {
+    bool integers = false;  // few rows in 15-bit blocks
+    bool pairs = false;     // many rows
+    bool floats = false;    // many rows
 };
 
 // Where an Input comes from.
@@ -42,7 +50,7 @@ struct InputSource {
     const int32_t* index;  // rows of x; null: all in order
     int64_t n_rows;
     int64_t cols;
-    bool integers;  // some weight of a block format will meet it
+    Forms forms;
 };
 
 class Machine {
@@ -82,6 +90,7 @@ class Machine {
   private:
     static constexpr int64_t kSmallWork = 32768;  // about as long as waking the others
 
+    void pack_piece(const Input& input, const InputSource& source, int64_t piece);
     void panel_few(const Weight& w, const Input& input, Range rows, Arena& scratch, float* y);
     void panel_many(const Weight& w, const Input& input, Range rows, Arena& scratch, float* y);
 
@@ -90,9 +99,16 @@ class Machine {
     Arena shared_;
 };
 
-// Whether weights of this type are multiplied as integers.
-inline bool takes_integers(const Kernels& kernels, const Linear& linear) {
-    return linear && kernels.matvec_takes_integers[static_cast<int>(linear.weight.type)];
+// What these matrices ask of the activations they meet; absent ones ask nothing.
+inline Forms forms_for(const Kernels& kernels, std::span<const Linear> linears) {
+    Forms forms;
+    for (const Linear& linear : linears) {
+        if (!linear) continue;
+        const auto type = static_cast<size_t>(linear.weight.type);
+        forms.integers = forms.integers || kernels.matvec_takes_integers[type];
+        (kernels.gemm_pairs[type] ? forms.pairs : forms.floats) = true;
+    }
+    return forms;
 }
 
 // What a product costs, in the unit of Machine::run: block formats pass about four times as fast as floats.

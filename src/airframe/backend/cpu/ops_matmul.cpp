@@ -19,13 +19,11 @@ void copy_panel(const float* y, int64_t n_rows, Range panel, const Rows& out) {
 void CpuBackend::linear(const Rows& x, std::span<const Linear> weights, std::span<const Rows> outs) {
     CHECK(weights.size() == outs.size());
     machine_.begin_op();
-    bool integers = false;
-    for (size_t i = 0; i < weights.size(); ++i) {
+    for (size_t i = 0; i < weights.size(); ++i)
         CHECK(weights[i].weight.rows == outs[i].cols && outs[i].rows >= x.rows, "{} rows to {} columns",
               weights[i].weight.rows, outs[i].cols);
-        integers = integers || takes_integers(machine_.kernels, weights[i]);
-    }
-    const Input input = machine_.prepare({row_of(x, 0), nullptr, x.rows, x.cols, integers});
+    const Input input =
+        machine_.prepare({row_of(x, 0), nullptr, x.rows, x.cols, forms_for(machine_.kernels, weights)});
     machine_.run(work_of(weights, x.rows), [&](int part, int parts) {
         Arena& scratch = machine_.scratch(part);
         for_panels(weights, part, parts, [&](size_t which, Range panel) {
@@ -43,7 +41,7 @@ void CpuBackend::linear_add(const Rows& x, const Linear& weight, const Norm& pos
     machine_.begin_op();
     const Kernels& kernels = machine_.kernels;
     const Input input =
-        machine_.prepare({row_of(x, 0), nullptr, x.rows, x.cols, takes_integers(kernels, weight)});
+        machine_.prepare({row_of(x, 0), nullptr, x.rows, x.cols, forms_for(kernels, {&weight, 1})});
     float* whole = post_norm ? machine_.shared().take<float>(x.rows * residual.cols) : nullptr;
     machine_.run(work_of({&weight, 1}, x.rows), [&](int part, int parts) {
         Arena& scratch = machine_.scratch(part);
@@ -78,8 +76,9 @@ void CpuBackend::ffn_in(const FfnInArgs& args) {
     CHECK(!args.gate || args.gate.weight.rows == args.up.weight.rows);
     machine_.begin_op();
     const Kernels& kernels = machine_.kernels;
-    const bool integers = takes_integers(kernels, args.up) || takes_integers(kernels, args.gate);
-    const Input input = machine_.prepare({row_of(args.x, 0), nullptr, args.x.rows, args.x.cols, integers});
+    const Linear both[] = {args.gate, args.up};
+    const Input input =
+        machine_.prepare({row_of(args.x, 0), nullptr, args.x.rows, args.x.cols, forms_for(kernels, both)});
     machine_.run(2 * work_of({&args.up, 1}, args.x.rows), [&](int part, int parts) {
         Arena& scratch = machine_.scratch(part);
         for_panels({&args.up, 1}, part, parts, [&](size_t, Range panel) {
@@ -99,7 +98,7 @@ void CpuBackend::logits(const LogitsArgs& args) {
     for (int64_t i = 0; i < n_rows; ++i)
         norm_row(kernels, args.norm, row_of(args.x, args.rows[static_cast<size_t>(i)]), dim,
                  normed + i * dim);
-    const Input input = machine_.prepare({normed, nullptr, n_rows, dim, takes_integers(kernels, args.head)});
+    const Input input = machine_.prepare({normed, nullptr, n_rows, dim, forms_for(kernels, {&args.head, 1})});
     machine_.run(work_of({&args.head, 1}, n_rows), [&](int part, int parts) {
         Arena& scratch = machine_.scratch(part);
         for_panels({&args.head, 1}, part, parts, [&](size_t, Range panel) {

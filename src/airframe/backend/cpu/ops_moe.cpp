@@ -102,13 +102,13 @@ std::span<Expert> group_rows(Machine& machine, const MoeArgs& args, const Routin
 void plan_experts(Machine& machine, const MoeArgs& args, std::span<Expert> experts) {
     const Kernels& kernels = machine.kernels;
     for (Expert& expert : experts) {
-        const bool in_integers =
-            takes_integers(kernels, expert.in.up) || takes_integers(kernels, expert.in.gate);
+        const Linear in[] = {expert.in.gate, expert.in.up};
         const int64_t hidden_dim = expert.down.weight.cols;
         expert.h = machine.shared().take<float>(expert.n_rows * hidden_dim);
-        expert.x_source = {row_of(args.x, 0), expert.rows, expert.n_rows, args.x.cols, in_integers};
+        expert.x_source = {row_of(args.x, 0), expert.rows, expert.n_rows, args.x.cols,
+                           forms_for(kernels, in)};
         expert.hidden_source = {expert.h, nullptr, expert.n_rows, hidden_dim,
-                                takes_integers(kernels, expert.down)};
+                                forms_for(kernels, {&expert.down, 1})};
         expert.x = machine.plan(expert.x_source);
         expert.hidden = machine.plan(expert.hidden_source);
     }
@@ -139,10 +139,10 @@ void CpuBackend::moe(const MoeArgs& args) {
     const Routing routing{shared.take<float>(n_rows * args.n_experts),
                           shared.take<ExpertChoice>(n_rows * args.n_active), shared.take<float>(n_rows)};
     std::fill_n(routing.shared, n_rows, 1.0f);
-    const bool router_integers = takes_integers(machine_.kernels, args.router) ||
-                                 takes_integers(machine_.kernels, {args.shared_router, {}});
-    route(machine_, args, machine_.prepare({row_of(args.x, 0), nullptr, n_rows, dim, router_integers}),
-          routing);
+    const Linear routers[] = {args.router, {args.shared_router, {}}};
+    const InputSource to_routers{row_of(args.x, 0), nullptr, n_rows, dim,
+                                 forms_for(machine_.kernels, routers)};
+    route(machine_, args, machine_.prepare(to_routers), routing);
 
     const std::span<Expert> experts = group_rows(machine_, args, routing);
     plan_experts(machine_, args, experts);

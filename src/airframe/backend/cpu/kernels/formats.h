@@ -1,9 +1,10 @@
 // The block formats as kernels see them: a chunk of 256 weights is vectors of small integers q in order, and
 // weight = scale * q + offset, with one scale and offset for each of 8 groups of 32 or 16 groups of 16.
 //
-// A format gives: kBlock, kBlockBytes; kGroups; kSigned (q is signed, else 0 to 127); scales(p, st), which
-// puts kGroups scales, then kGroups offsets into the vectors st; and bytes(p, i), vector i of the chunk.
-// Read by the translation unit of each instruction set, after its simd.h.
+// A format gives: kBlock, kBlockBytes; kGroups; kSigned (q is signed, else 0 to 127); kMins (offsets are
+// stored ones, else they come to -kZero * scale); scales(p, st), which puts kGroups scales, then kGroups
+// offsets into the vectors st; and bytes(p, i), vector i of the chunk. Read by the translation unit of each
+// instruction set, after its simd.h.
 #pragma once
 
 #include "airframe/quant/blocks.h"
@@ -36,16 +37,18 @@ struct Blocks256 {
 };
 
 struct FormatQ4_0 : Blocks32<BlockQ4_0> {
-    static constexpr bool kSigned = false;
+    static constexpr bool kSigned = false, kMins = false;
+    static constexpr int kZero = 8;
     SIMD void scales(const std::byte* p, Floats* st) {
         const Floats8 d = floats8_of_f16(p, kBlockBytes);
-        put_scales8(st, d, d * splat8(-8));
+        put_scales8(st, d, d * splat8(-kZero));
     }
     SIMD Bytes bytes(const std::byte* p, int i) { return nibbles16(p + 2, kBlockBytes, i); }
 };
 
 struct FormatQ4_1 : Blocks32<BlockQ4_1> {
-    static constexpr bool kSigned = false;
+    static constexpr bool kSigned = false, kMins = true;
+    static constexpr int kZero = 0;
     SIMD void scales(const std::byte* p, Floats* st) {
         put_scales8(st, floats8_of_f16(p, kBlockBytes), floats8_of_f16(p + 2, kBlockBytes));
     }
@@ -53,10 +56,11 @@ struct FormatQ4_1 : Blocks32<BlockQ4_1> {
 };
 
 struct FormatQ5_0 : Blocks32<BlockQ5_0> {
-    static constexpr bool kSigned = false;
+    static constexpr bool kSigned = false, kMins = false;
+    static constexpr int kZero = 16;
     SIMD void scales(const std::byte* p, Floats* st) {
         const Floats8 d = floats8_of_f16(p, kBlockBytes);
-        put_scales8(st, d, d * splat8(-16));
+        put_scales8(st, d, d * splat8(-kZero));
     }
     SIMD Bytes bytes(const std::byte* p, int i) {
         return with_bits32(nibbles16(p + 6, kBlockBytes, i), p + 2, kBlockBytes, i, 16);
@@ -64,7 +68,8 @@ struct FormatQ5_0 : Blocks32<BlockQ5_0> {
 };
 
 struct FormatQ5_1 : Blocks32<BlockQ5_1> {
-    static constexpr bool kSigned = false;
+    static constexpr bool kSigned = false, kMins = true;
+    static constexpr int kZero = 0;
     SIMD void scales(const std::byte* p, Floats* st) {
         put_scales8(st, floats8_of_f16(p, kBlockBytes), floats8_of_f16(p + 2, kBlockBytes));
     }
@@ -74,7 +79,8 @@ struct FormatQ5_1 : Blocks32<BlockQ5_1> {
 };
 
 struct FormatQ8_0 : Blocks32<BlockQ8_0> {
-    static constexpr bool kSigned = true;
+    static constexpr bool kSigned = true, kMins = false;
+    static constexpr int kZero = 0;
     SIMD void scales(const std::byte* p, Floats* st) {
         const Floats8 d = floats8_of_f16(p, kBlockBytes);
         put_scales8(st, d, d * splat8(-kSignedBias));
@@ -100,13 +106,15 @@ SIMD void put_k_scales(const std::byte* p, Floats* st) {
 }
 
 struct FormatQ4_K : Blocks256<BlockQ4_K, 8> {
-    static constexpr bool kSigned = false;
+    static constexpr bool kSigned = false, kMins = true;
+    static constexpr int kZero = 0;
     SIMD void scales(const std::byte* p, Floats* st) { put_k_scales(p, st); }
     SIMD Bytes bytes(const std::byte* p, int i) { return nibbles32(p + 16, i); }
 };
 
 struct FormatQ5_K : Blocks256<BlockQ5_K, 8> {
-    static constexpr bool kSigned = false;
+    static constexpr bool kSigned = false, kMins = true;
+    static constexpr int kZero = 0;
     SIMD void scales(const std::byte* p, Floats* st) { put_k_scales(p, st); }
     SIMD Bytes bytes(const std::byte* p, int i) { return with_plane(nibbles32(p + 48, i), p + 16, i, 16); }
 };
@@ -123,15 +131,17 @@ SIMD void put_scales16(const uint8_t* scales, float d, float factor, Floats* st)
 }
 
 struct FormatQ6_K : Blocks256<BlockQ6_K, 16> {
-    static constexpr bool kSigned = false;
+    static constexpr bool kSigned = false, kMins = false;
+    static constexpr int kZero = 32;
     SIMD void scales(const std::byte* p, Floats* st) {
-        put_scales16<true>(reinterpret_cast<const uint8_t*>(p + 192), f16(half_at(p + 208)), -32, st);
+        put_scales16<true>(reinterpret_cast<const uint8_t*>(p + 192), f16(half_at(p + 208)), -kZero, st);
     }
     SIMD Bytes bytes(const std::byte* p, int i) { return six_bits(p, p + 128, i); }
 };
 
 struct FormatQ3_K : Blocks256<BlockQ3_K, 16> {
-    static constexpr bool kSigned = false;
+    static constexpr bool kSigned = false, kMins = false;
+    static constexpr int kZero = 4;
     SIMD void scales(const std::byte* p, Floats* st) {
         const uint32_t a = word_at(p + 96), b = word_at(p + 100), c = word_at(p + 104), nibble = 0x0f0f0f0fu;
         const uint32_t high =
@@ -141,13 +151,14 @@ struct FormatQ3_K : Blocks256<BlockQ3_K, 16> {
         uint8_t scales[16];
         std::memcpy(scales, packed, sizeof scales);
         for (uint8_t& s : scales) s = static_cast<uint8_t>(s - 32);
-        put_scales16<true>(scales, f16(half_at(p + 108)), -4, st);
+        put_scales16<true>(scales, f16(half_at(p + 108)), -kZero, st);
     }
     SIMD Bytes bytes(const std::byte* p, int i) { return with_plane(two_bits(p + 32, i), p, i, 4); }
 };
 
 struct FormatQ2_K : Blocks256<BlockQ2_K, 16> {
-    static constexpr bool kSigned = false;
+    static constexpr bool kSigned = false, kMins = true;
+    static constexpr int kZero = 0;
     SIMD void scales(const std::byte* p, Floats* st) {
         const Floats d = splat(f16(half_at(p + 80))), least = splat(-f16(half_at(p + 82)));
         for (int v = 0; v < kScaleVectors16; ++v) {
@@ -161,17 +172,19 @@ struct FormatQ2_K : Blocks256<BlockQ2_K, 16> {
 };
 
 struct FormatTQ2_0 : Blocks256<BlockTQ2_0, 8> {
-    static constexpr bool kSigned = false;
+    static constexpr bool kSigned = false, kMins = false;
+    static constexpr int kZero = 1;
     SIMD void scales(const std::byte* p, Floats* st) {
         const float d = f16(half_at(p + 64));
-        put_scales8(st, splat8(d), splat8(-d));
+        put_scales8(st, splat8(d), splat8(-d * kZero));
     }
     SIMD Bytes bytes(const std::byte* p, int i) { return two_bits(p, i); }
 };
 
 // Formats whose nibbles are places in a table of signed bytes.
 struct FormatIQ4_NL : Blocks32<BlockIQ4_NL> {
-    static constexpr bool kSigned = true;
+    static constexpr bool kSigned = true, kMins = false;
+    static constexpr int kZero = 0;
     SIMD void scales(const std::byte* p, Floats* st) {
         const Floats8 d = floats8_of_f16(p, kBlockBytes);
         put_scales8(st, d, d * splat8(-kSignedBias));
@@ -182,7 +195,8 @@ struct FormatIQ4_NL : Blocks32<BlockIQ4_NL> {
 };
 
 struct FormatIQ4_XS : Blocks256<BlockIQ4_XS, 8> {
-    static constexpr bool kSigned = true;
+    static constexpr bool kSigned = true, kMins = false;
+    static constexpr int kZero = 0;
     SIMD void scales(const std::byte* p, Floats* st) {
         const uint32_t low = word_at(p + 4), high = half_at(p + 2);
         uint64_t scales = 0;
@@ -199,7 +213,8 @@ struct FormatIQ4_XS : Blocks256<BlockIQ4_XS, 8> {
 };
 
 struct FormatMXFP4 : Blocks32<BlockMXFP4> {
-    static constexpr bool kSigned = true;
+    static constexpr bool kSigned = true, kMins = false;
+    static constexpr int kZero = 0;
     SIMD void scales(const std::byte* p, Floats* st) {
         uint32_t bits[8];  // of half the shared scale, as the table holds doubled values: 2^(e - 128)
         for (int b = 0; b < 8; ++b) {

@@ -91,7 +91,7 @@ static void unpack_float(const std::byte* p, float* out, int64_t n) {
 }
 
 static void pack(const PackArgs& args) {
-    float* block = args.packed + args.block * args.cols * kTokenBlock;
+    float* block = reinterpret_cast<float*>(args.packed) + args.block * args.cols * kTokenBlock;
     for (int v = 0; v < 2; ++v) {
         const int64_t first = args.block * kTokenBlock + v * kLanes;
         const float* rows[kLanes];  // null beyond the last token
@@ -138,7 +138,8 @@ static void gemm(const GemmArgs& args) {
             args.unpack(p, panel + n * kPanelStride, depth);
         }
         for (int64_t block = 0; block < blocks; ++block) {
-            const float* x = args.packed + (block * args.cols + k) * kTokenBlock;
+            const float* x =
+                reinterpret_cast<const float*>(args.packed) + (block * args.cols + k) * kTokenBlock;
             float* to = sums + block * kTokenBlock;
             if (args.n_tokens - block * kTokenBlock > kLanes)
                 tile_rows<2>(panel, kPanelStride, args.n_rows, x, kTokenBlock, depth, to, padded, k > 0);

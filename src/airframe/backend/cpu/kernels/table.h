@@ -6,6 +6,7 @@
 #include "airframe/backend/cpu/kernels/attend.h"
 #include "airframe/backend/cpu/kernels/formats.h"
 #include "airframe/backend/cpu/kernels/gemm.h"
+#include "airframe/backend/cpu/kernels/gemm_pairs.h"
 #include "airframe/backend/cpu/kernels/math.h"
 #include "airframe/backend/cpu/kernels/matvec.h"
 #include "airframe/backend/cpu/kernels/rows.h"
@@ -18,6 +19,7 @@ constexpr void add_blocks(Kernels& k, QuantType type) {
     k.matvec[static_cast<int>(type)] = matvec<Format>;
     k.matvec_takes_integers[static_cast<int>(type)] = true;
     k.unpack[static_cast<int>(type)] = unpack<Format>;
+    if constexpr (kPairsPay) k.gemm_pairs[static_cast<int>(type)] = gemm_pairs<Format>;
 }
 
 template <class Format>
@@ -57,6 +59,7 @@ constexpr Kernels make_kernels(const char* name, int matvec_rows_max) {
     add_blocks<FormatTQ2_0>(k, QuantType::kTQ2_0);
     k.pack = pack;
     k.gemm = gemm;
+    k.pack_pairs = pack_pairs;
     k.attend = attend;
     k.norm = norm;
     add_activation<Silu>(k, 0);

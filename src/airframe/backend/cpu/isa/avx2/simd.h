@@ -15,6 +15,7 @@ namespace {
 
 using Floats = __m256;
 using Floats8 = __m256;
+using Ints = __m256i;
 using Bytes = __m256i;
 
 constexpr int kLanes = 8;
@@ -168,6 +169,38 @@ SIMD void store_parts(Floats rounded, int8_t* hi, int8_t* lo) {
     const __m256i high = _mm256_srai_epi32(_mm256_add_epi32(v, _mm256_set1_epi32(64)), 7);
     store_bytes_of(high, hi);
     store_bytes_of(_mm256_sub_epi32(v, _mm256_slli_epi32(high, 7)), lo);
+}
+
+// Pairs of 16-bit integers, for products of many rows.
+constexpr int kPairRows =
+    4;  // 4 x 2 sums as integers; the floats they become in turn live in the first cache
+constexpr bool kPairsPay = true;
+SIMD Ints dot_pairs(Ints acc, Ints a, Ints b) { return _mm256_add_epi32(acc, _mm256_madd_epi16(a, b)); }
+SIMD Ints no_ints() { return _mm256_setzero_si256(); }
+SIMD Ints load_pairs(const int16_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+SIMD Ints splat_pair(const int16_t* p) {
+    int pair;
+    std::memcpy(&pair, p, sizeof pair);
+    return _mm256_set1_epi32(pair);
+}
+SIMD Floats to_floats(Ints a) { return _mm256_cvtepi32_ps(a); }
+SIMD void store_pair_vectors(int16_t* to, __m256i low, __m256i high) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), low);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 16), high);
+}
+SIMD void store_words(int16_t* to, Bytes q, int zero) {
+    const __m256i z = _mm256_set1_epi16(static_cast<short>(zero));
+    store_pair_vectors(to, _mm256_sub_epi16(_mm256_cvtepu8_epi16(_mm256_castsi256_si128(q)), z),
+                       _mm256_sub_epi16(_mm256_cvtepu8_epi16(_mm256_extracti128_si256(q, 1)), z));
+}
+SIMD void store_signed_words(int16_t* to, Bytes q) {
+    store_pair_vectors(to, _mm256_cvtepi8_epi16(_mm256_castsi256_si128(q)),
+                       _mm256_cvtepi8_epi16(_mm256_extracti128_si256(q, 1)));
+}
+SIMD void store_rounded_words(int16_t* to, Floats rounded) {
+    const __m256i v = _mm256_cvtps_epi32(rounded);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
+                     _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
 }
 
 SIMD void transpose(Floats* r) {

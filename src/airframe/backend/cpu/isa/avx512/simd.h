@@ -180,6 +180,44 @@ SIMD void store_parts(Floats rounded, int8_t* hi, int8_t* lo) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(lo), _mm512_cvtepi32_epi8(low));
 }
 
+// Pairs of 16-bit integers, for products of many rows.
+constexpr int kPairRows = 6;  // 6 x 2 sums as integers and floats, two operands, a broadcast: 27 registers
+#ifdef __AVX512VNNI__
+constexpr bool kPairsPay = true;
+SIMD Ints dot_pairs(Ints acc, Ints a, Ints b) {
+    asm("vpdpwssd %2, %1, %0"
+        : "+v"(acc)
+        : "v"(a), "v"(b));  // g++ 12 copies each sum to and fro around its builtin
+    return acc;
+}
+#else
+constexpr bool kPairsPay = false;  // two instructions: no faster than floats, and less exact
+SIMD Ints dot_pairs(Ints acc, Ints a, Ints b) { return _mm512_add_epi32(acc, _mm512_madd_epi16(a, b)); }
+#endif
+SIMD Ints no_ints() { return _mm512_setzero_si512(); }
+SIMD Ints load_pairs(const int16_t* p) { return _mm512_loadu_si512(p); }
+SIMD Ints splat_pair(const int16_t* p) {
+    int pair;
+    std::memcpy(&pair, p, sizeof pair);
+    return _mm512_set1_epi32(pair);
+}
+SIMD Floats to_floats(Ints a) { return _mm512_cvtepi32_ps(a); }
+SIMD void store_words(int16_t* to, Bytes q, int zero) {
+    const __m512i z = _mm512_set1_epi16(static_cast<short>(zero));
+    const __m512i low = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(q));
+    const __m512i high = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(q, 1));
+    _mm512_storeu_si512(to, _mm512_sub_epi16(low, z));
+    _mm512_storeu_si512(to + 32, _mm512_sub_epi16(high, z));
+}
+SIMD void store_signed_words(int16_t* to, Bytes q) {
+    if (kSignedBias != 0) return store_words(to, q, kSignedBias);
+    _mm512_storeu_si512(to, _mm512_cvtepi8_epi16(_mm512_castsi512_si256(q)));
+    _mm512_storeu_si512(to + 32, _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(q, 1)));
+}
+SIMD void store_rounded_words(int16_t* to, Floats rounded) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(rounded)));
+}
+
 SIMD void transpose(Floats* r) {
     Floats t[16];
     for (int i = 0; i < 8; ++i) {

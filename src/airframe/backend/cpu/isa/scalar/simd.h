@@ -15,6 +15,7 @@ namespace {
 
 typedef float Floats __attribute__((vector_size(32), aligned(4)));
 using Floats8 = Floats;
+typedef int32_t Ints __attribute__((vector_size(32)));
 struct Bytes {
     uint8_t at[32];
 };
@@ -236,6 +237,38 @@ SIMD void store_parts(Floats rounded, int8_t* hi, int8_t* lo) {
         hi[i] = static_cast<int8_t>(high);
         lo[i] = static_cast<int8_t>(v - 128 * high);
     }
+}
+
+// Pairs of 16-bit integers, for products of many rows.
+constexpr int kPairRows = 2;       // rows of a tile of pairs; it is two vectors wide
+constexpr bool kPairsPay = false;  // without an instruction that multiplies and adds pairs floats are faster
+SIMD Ints no_ints() { return Ints{}; }
+// kLanes pairs, their two halves in one lane.
+SIMD Ints load_pairs(const int16_t* p) {
+    Ints v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+}
+// The same pair in every lane.
+SIMD Ints splat_pair(const int16_t* p) {
+    int32_t pair;
+    std::memcpy(&pair, p, sizeof pair);
+    return Ints{pair, pair, pair, pair, pair, pair, pair, pair};
+}
+// acc + both products of each lane; the caller sees to it that nothing overflows.
+SIMD Ints dot_pairs(Ints acc, Ints a, Ints b) {
+    return acc + (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16);
+}
+SIMD Floats to_floats(Ints a) { return __builtin_convertvector(a, Floats); }
+// Bytes as words: less `zero`; or signed, as Format::bytes gives signed ones.
+SIMD void store_words(int16_t* to, Bytes q, int zero) {
+    for (int i = 0; i < kBytes; ++i) to[i] = static_cast<int16_t>(q.at[i] - zero);
+}
+SIMD void store_signed_words(int16_t* to, Bytes q) {
+    for (int i = 0; i < kBytes; ++i) to[i] = static_cast<int8_t>(q.at[i]);
+}
+SIMD void store_rounded_words(int16_t* to, Floats rounded) {
+    for (int i = 0; i < kLanes; ++i) to[i] = static_cast<int16_t>(rounded[i]);
 }
 
 // kLanes vectors as a square matrix, in place.

@@ -1,0 +1,201 @@
+// Weight rows times many activation rows in integers of 16 bits: panels of up to 48 rows and 256 columns are
+// unpacked once and meet blocks of tokens, which lie along the vectors; pairs of weights are broadcast.
+// Within a group of weights that share a scale the sums are exact; activations have 16 bits and a scale for
+// each 256 of them (relative error about 3e-5). Twice the rate of floats wherever one instruction multiplies
+// and adds pairs. A token's result is the same whatever tile computes it. Read by the translation unit of
+// each instruction set, after its simd.h.
+#pragma once
+
+#include "airframe/backend/cpu/kernel_table.h"
+#include "airframe/backend/cpu/kernels/formats.h"
+#include "airframe/backend/cpu/kernels/gemm.h"
+
+namespace airframe::cpu {
+namespace {
+
+constexpr int kPairStride = kChunk + 32;  // not a power of two: rows must not share cache sets
+constexpr int kGroupsMax = 16;
+
+// One chunk of kPanelRows weight rows: weight = scale * word + offset.
+struct PairPanel {
+    int16_t* words;  // [kPanelRows, kPairStride]
+    float* scales;   // [kPanelRows, kGroupsMax]
+    float* offsets;  // [kPanelRows, kGroupsMax], of formats with minimums
+};
+
+SIMD PairPanel pair_panel(float* scratch) {
+    auto* words = reinterpret_cast<int16_t*>(scratch + 2 * kPanelRows * kGroupsMax);
+    return {words, scratch, scratch + kPanelRows * kGroupsMax};
+}
+
+template <class Format>
+SIMD void unpack_pairs(const std::byte* p, const PairPanel& panel, int row) {
+    constexpr int kVectors = 2 * Format::kGroups / kLanes;
+    alignas(64) float st[kVectors * kLanes];
+    Floats vectors[kVectors];
+    Format::scales(p, vectors);
+    for (int v = 0; v < kVectors; ++v) store(st + v * kLanes, vectors[v]);
+    std::memcpy(panel.scales + row * kGroupsMax, st, Format::kGroups * sizeof(float));
+    if (Format::kMins)
+        std::memcpy(panel.offsets + row * kGroupsMax, st + Format::kGroups, Format::kGroups * sizeof(float));
+    int16_t* words = panel.words + row * kPairStride;
+#pragma GCC unroll kUnroll
+    for (int i = 0; i < kChunk / kBytes; ++i) {
+        const Bytes q = Format::bytes(p, i);
+        if (Format::kSigned)
+            store_signed_words(words + i * kBytes, q);
+        else
+            store_words(words + i * kBytes, q, Format::kZero);
+    }
+}
+
+// sums[row][token] (+)= the products of one chunk, for kRows rows and kVectors vectors of tokens.
+template <int kGroups, bool kMins, int kRows, int kVectors>
+SIMD void pair_tile(const PairPanel& panel, int row, const PairsChunk& x, float* sums, int64_t stride,
+                    bool add) {
+    constexpr int kPairs = kChunk / kGroups / 2;
+    const int16_t* words = panel.words + row * kPairStride;
+    const float* scales = panel.scales + row * kGroupsMax;
+    Floats total[kRows][kVectors];
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r)
+        for (int v = 0; v < kVectors; ++v) total[r][v] = splat(0);
+    for (int group = 0; group < kGroups; ++group) {
+        Ints acc[kRows][kVectors];
+#pragma GCC unroll 12
+        for (int r = 0; r < kRows; ++r)
+            for (int v = 0; v < kVectors; ++v) acc[r][v] = no_ints();
+        for (int pair = group * kPairs; pair < (group + 1) * kPairs; ++pair) {
+            Ints column[kVectors];
+            for (int v = 0; v < kVectors; ++v)
+                column[v] = load_pairs(x.integers + (pair * kTokenBlock + v * kLanes) * 2);
+#pragma GCC unroll 12
+            for (int r = 0; r < kRows; ++r) {
+                const Ints weights = splat_pair(words + r * kPairStride + pair * 2);
+                for (int v = 0; v < kVectors; ++v) acc[r][v] = dot_pairs(acc[r][v], weights, column[v]);
+            }
+        }
+#pragma GCC unroll 12
+        for (int r = 0; r < kRows; ++r)
+            for (int v = 0; v < kVectors; ++v)
+                total[r][v] = fma(to_floats(acc[r][v]), splat(scales[r * kGroupsMax + group]), total[r][v]);
+    }
+    const float* offsets = panel.offsets + row * kGroupsMax;
+    const float* x_sums = kGroups == 8 ? x.sums8 : x.sums16;
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r)
+        for (int v = 0; v < kVectors; ++v) {
+            float* at = sums + r * stride + v * kLanes;
+            Floats sum = add ? load(at) : splat(0);
+            sum = fma(total[r][v], load(x.scales + v * kLanes), sum);
+            for (int group = 0; kMins && group < kGroups; ++group)
+                sum = fma(splat(offsets[r * kGroupsMax + group]),
+                          load(x_sums + group * kTokenBlock + v * kLanes), sum);
+            store(at, sum);
+        }
+}
+
+// The same for all rows of a panel.
+template <int kGroups, bool kMins, int kVectors>
+static void pair_rows(const PairPanel& panel, int n_rows, const PairsChunk& x, float* sums, int64_t stride,
+                      bool add) {
+    int row = 0;
+    for (; row + kPairRows <= n_rows; row += kPairRows)
+        pair_tile<kGroups, kMins, kPairRows, kVectors>(panel, row, x, sums + row * stride, stride, add);
+    for (; row + 2 <= n_rows; row += 2)
+        pair_tile<kGroups, kMins, 2, kVectors>(panel, row, x, sums + row * stride, stride, add);
+    for (; row < n_rows; ++row)
+        pair_tile<kGroups, kMins, 1, kVectors>(panel, row, x, sums + row * stride, stride, add);
+}
+
+template <class Format>
+static void gemm_pairs(const GemmArgs& args) {
+    const int64_t blocks = (args.n_tokens + kTokenBlock - 1) / kTokenBlock, padded = blocks * kTokenBlock;
+    const int64_t chunks = (args.cols + kChunk - 1) / kChunk;
+    const PairPanel panel = pair_panel(args.scratch);
+    float* sums = args.scratch + gemm_scratch(0, kTokenBlock);
+    alignas(64) std::byte last[kChunk / Format::kBlock * Format::kBlockBytes];
+    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+        const int64_t depth = args.cols - chunk * kChunk;
+        for (int n = 0; n < args.n_rows; ++n) {
+            const std::byte* p = args.weights + static_cast<size_t>(n) * args.row_bytes +
+                                 static_cast<size_t>(chunk) * args.chunk_bytes;
+            if (depth < kChunk) {  // only formats with blocks of 32: blocks of zeros fill the chunk
+                std::memset(last, 0, sizeof last);
+                std::memcpy(last, p, static_cast<size_t>(depth / Format::kBlock * Format::kBlockBytes));
+                p = last;
+            }
+            unpack_pairs<Format>(p, panel, n);
+        }
+        for (int64_t block = 0; block < blocks; ++block) {
+            const PairsChunk x = pairs_chunk(
+                args.packed + (block * chunks + chunk) * pairs_chunk_bytes(kTokenBlock), kTokenBlock);
+            float* to = sums + block * kTokenBlock;
+            if (args.n_tokens - block * kTokenBlock > kLanes)
+                pair_rows<Format::kGroups, Format::kMins, 2>(panel, args.n_rows, x, to, padded, chunk > 0);
+            else
+                pair_rows<Format::kGroups, Format::kMins, 1>(panel, args.n_rows, x, to, padded, chunk > 0);
+        }
+    }
+    transpose_sums(sums, padded, args.n_tokens, args.y);
+}
+
+// One chunk of one token to integers, and what belongs to them in the columns of the token.
+static void quantize_pairs(const float* x, int64_t n, int16_t* words, const PairsChunk& to, int64_t token) {
+    constexpr float kTop = 32767;
+    alignas(64) float padded[kChunk] = {};
+    if (n < kChunk) {
+        if (n > 0) std::memcpy(padded, x, static_cast<size_t>(n) * sizeof(float));
+        x = padded;
+    }
+    Floats peak = splat(0), poison = splat(0);
+    for (int i = 0; i < kChunk; i += kLanes) {
+        peak = maximum(absolute(load(x + i)), peak);
+        poison = poison + load(x + i) * splat(0);  // NaN if any is NaN or infinite: it must reach the result
+    }
+    const float top = max_lane(peak), inverse = top > 0 ? kTop / top : 0, scale = top / kTop + sum(poison);
+    to.scales[token] = scale;
+    for (int group = 0; group < 8; ++group) {
+        float sums[2];
+        for (int half = 0; half < 2; ++half) {
+            Floats total = splat(0);
+            for (int i = group * 32 + half * 16; i < group * 32 + half * 16 + 16; i += kLanes) {
+                const Floats rounded = nearest(load(x + i) * splat(inverse));
+                store_rounded_words(words + i, rounded);
+                total = total + rounded;
+            }
+            sums[half] = sum(total);  // whole numbers below 2^20: exact
+            to.sums16[(2 * group + half) * kTokenBlock + token] = scale * sums[half];
+        }
+        to.sums8[group * kTokenBlock + token] = scale * (sums[0] + sums[1]);
+    }
+}
+
+static void pack_pairs(const PackArgs& args) {
+    const int64_t chunks = (args.cols + kChunk - 1) / kChunk;
+    alignas(64) int16_t words[kLanes][kChunk];
+    for (int64_t k = args.first_col; k < args.last_col; k += kChunk) {
+        const PairsChunk to = pairs_chunk(
+            args.packed + (args.block * chunks + k / kChunk) * pairs_chunk_bytes(kTokenBlock), kTokenBlock);
+        for (int v = 0; v < 2; ++v) {
+            for (int i = 0; i < kLanes; ++i) {
+                const int64_t token = args.block * kTokenBlock + v * kLanes + i;
+                const bool real = token < args.n_tokens;
+                const float* row = args.x;
+                if (real) row += (args.index ? args.index[token] : token) * args.cols + k;
+                quantize_pairs(row, real ? args.cols - k : 0, words[i], to, v * kLanes + i);
+            }
+            for (int pair = 0; pair < kChunk / 2; pair += kLanes) {
+                Floats square[kLanes];  // of pairs, which move as if they were floats
+                for (int i = 0; i < kLanes; ++i) std::memcpy(&square[i], words[i] + 2 * pair, sizeof(Floats));
+                transpose(square);
+                for (int i = 0; i < kLanes; ++i)
+                    std::memcpy(to.integers + ((pair + i) * kTokenBlock + v * kLanes) * 2, &square[i],
+                                sizeof(Floats));
+            }
+        }
+    }
+}
+
+}  // namespace
+}  // namespace airframe::cpu
