@@ -91,10 +91,12 @@ void bench_panels(benchmark::State& state, const cpu::Isa& isa, QuantType type) 
             {x.data(), nullptr, n_rows, kCols, cpu::forms_for(machine.kernels, {&linear, 1})});
         machine.pool.run([&](int part, int parts) {
             cpu::Arena& scratch = machine.scratch(part);
-            cpu::for_panels({&linear, 1}, part, parts, [&](size_t, cpu::Range panel) {
-                scratch.reset();
-                machine.panel(linear, input, panel, scratch, scratch.take<float>(n_rows * cpu::kPanelRows));
-            });
+            cpu::for_panels({&linear, 1}, machine.panel_rows(input), part, parts,
+                            [&](size_t, cpu::Range panel) {
+                                scratch.reset();
+                                machine.panel(linear, input, panel, scratch,
+                                              scratch.take<float>(n_rows * machine.panel_rows(input)));
+                            });
         });
     }
     state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(bytes.size()));

@@ -17,14 +17,15 @@ void ffn_panel(Machine& machine, const FfnWeights& ffn, const Input& input, Rang
                Destination&& to) {
     const int64_t n = panel.end - panel.begin;
     const int act = static_cast<int>(ffn.act);
-    float* up = scratch.take<float>(input.n_rows * kPanelRows);
-    float* gate = ffn.gate ? scratch.take<float>(input.n_rows * kPanelRows) : nullptr;
+    const int64_t stride = machine.panel_rows(input);
+    float* up = scratch.take<float>(input.n_rows * stride);
+    float* gate = ffn.gate ? scratch.take<float>(input.n_rows * stride) : nullptr;
     machine.panel(ffn.up, input, panel, scratch, up);
     if (gate) machine.panel(ffn.gate, input, panel, scratch, gate);
     for (int64_t m = 0; m < input.n_rows; ++m) {
-        float* h = up + m * kPanelRows;
+        float* h = up + m * stride;
         if (gate)
-            machine.kernels.activate[act](gate + m * kPanelRows, h, n);
+            machine.kernels.activate[act](gate + m * stride, h, n);
         else
             machine.kernels.activate_alone[act](h, n);
         std::memcpy(to(m), h, static_cast<size_t>(n) * sizeof(float));

@@ -12,7 +12,7 @@
 namespace airframe::cpu {
 
 inline constexpr int kChunk = 256;       // weights that kernels take at a time; every block format divides it
-inline constexpr int kPanelRows = 48;    // weight rows of one call of matvec or gemm, at most
+inline constexpr int kPanelRows = 48;    // weight rows that matvec, and most gemms, take in one call, at most
 inline constexpr int kMatvecTokens = 4;  // activation rows of one call of matvec, at most
 inline constexpr int kKvBlock = 32;      // positions that attention takes at a time
 inline constexpr int kQuantTypes = 40;   // size of arrays indexed by QuantType
@@ -54,8 +54,8 @@ struct MatvecArgs {
 using Unpack = void (*)(const std::byte* blocks, float* out, int64_t n);
 
 // One block of tokens of activations for the products of many rows, from rows x[index[i]], or x[i] without an
-// index. As floats: packed[token block][col][token_block]. As pairs: packed[token block][chunk] of
-// PairsChunk.
+// index. As floats: packed[token block][col][token_block]. As pairs: packed[token block][chunk], in the
+// form that the table's gemm_pairs read.
 struct PackArgs {
     const float* x;
     int64_t cols;
@@ -66,38 +66,19 @@ struct PackArgs {
     std::byte* packed;
 };
 
-// A chunk of a block of tokens as integers of 16 bits, two neighbours along the row together: what the words
-// that multiply and add pairs take. x = scale * integer, a scale for each token.
-struct PairsChunk {
-    int16_t* integers;  // [kChunk / 2, token_block, 2]
-    float* scales;      // [token_block]
-    float* sums8;       // [8, token_block], scale * sum over 32 integers
-    float* sums16;      // [16, token_block], over 16
-};
-constexpr int64_t pairs_chunk_bytes(int token_block) {
-    return int64_t{token_block} * (kChunk * 2 + (1 + 8 + 16) * 4);
-}
-inline PairsChunk pairs_chunk(std::byte* at, int token_block) {
-    PairsChunk chunk;
-    chunk.integers = reinterpret_cast<int16_t*>(at);
-    chunk.scales = reinterpret_cast<float*>(at + int64_t{token_block} * kChunk * 2);
-    chunk.sums8 = chunk.scales + token_block;
-    chunk.sums16 = chunk.sums8 + 8 * token_block;
-    return chunk;
-}
-
-// y[m * kPanelRows + n] = row n of the weights times activation row m, for many activation rows
+// y[m * y_stride + n] = row n of the weights times activation row m, for many activation rows
 struct GemmArgs {
     const std::byte* weights;
     size_t row_bytes;
     size_t chunk_bytes;
     Unpack unpack;  // of floats only
     int64_t cols;
-    int n_rows;  // <= kPanelRows
+    int n_rows;  // <= panel_rows of the table
     int64_t n_tokens;
     std::byte* packed;
     float* scratch;  // gemm_scratch floats
     float* y;
+    int64_t y_stride;
 };
 
 // One key head for consecutive rows of one sequence, with the query heads that share it.
@@ -133,6 +114,7 @@ struct NormArgs {
 struct Kernels {
     const char* name;
     int token_block;      // tokens of one block of packed activations
+    int panel_rows;       // weight rows of one gemm
     int matvec_rows_max;  // up to here matvec beats gemm (measured: bench/kernels_bench.cpp)
     void (*quantize)(const QuantizeArgs&);
     void (*matvec[kQuantTypes])(const MatvecArgs&);  // null: unpack, then matvec of kF32
@@ -142,6 +124,7 @@ struct Kernels {
     void (*gemm)(const GemmArgs&);
     void (*pack_pairs)(const PackArgs&);
     void (*gemm_pairs[kQuantTypes])(const GemmArgs&);  // null: as floats
+    int64_t pairs_chunk_bytes;                         // of a block of tokens
     void (*attend)(const AttendTask&);
     void (*norm)(const NormArgs&);
     void (*activate[4])(const float* gate, float* h, int64_t n);            // h = act(gate) * h
@@ -152,10 +135,9 @@ struct Kernels {
 };
 
 // Floats of scratch that one call needs.
-constexpr int64_t gemm_scratch(int64_t n_tokens, int token_block) {
+constexpr int64_t gemm_scratch(int64_t n_tokens, int token_block, int panel_rows) {
     const int64_t padded = (n_tokens + token_block - 1) / token_block * token_block;
-    const int64_t floats = kPanelRows * (kChunk + 16), pairs = kPanelRows * ((kChunk + 32) / 2 + 32);
-    return (floats > pairs ? floats : pairs) + kPanelRows * padded;
+    return panel_rows * (kChunk + 32 + padded);
 }
 constexpr int64_t attend_scratch(int64_t n_queries, int64_t dim_k, int64_t dim_v) {
     const int64_t lanes = 16, k = (dim_k + lanes - 1) / lanes * lanes,

@@ -24,7 +24,7 @@ Input Machine::plan(const InputSource& source) {
     if (source.n_rows > few_max_) {
         const int64_t blocks = blocks_of(source.n_rows, kernels.token_block);
         const int64_t float_bytes = kernels.token_block * source.cols * static_cast<int64_t>(sizeof(float));
-        const int64_t pair_bytes = blocks_of(source.cols, kChunk) * pairs_chunk_bytes(kernels.token_block);
+        const int64_t pair_bytes = blocks_of(source.cols, kChunk) * kernels.pairs_chunk_bytes;
         if (source.forms.floats) input.floats = shared_.take<std::byte>(blocks * float_bytes);
         if (source.forms.pairs) input.pairs = shared_.take<std::byte>(blocks * pair_bytes);
         return input;
@@ -92,7 +92,7 @@ void Machine::panel(const Linear& linear, const Input& input, Range rows, Arena&
     const float* bias = floats_of(linear.bias);
     if (!bias) return;
     for (int64_t m = 0; m < input.n_rows; ++m)
-        for (int64_t n = rows.begin; n < rows.end; ++n) y[m * kPanelRows + n - rows.begin] += bias[n];
+        for (int64_t n = rows.begin; n < rows.end; ++n) y[m * panel_rows(input) + n - rows.begin] += bias[n];
 }
 
 void Machine::panel_few(const Weight& w, const Input& input, Range rows, Arena& scratch, float* y) {
@@ -129,8 +129,9 @@ void Machine::panel_many(const Weight& w, const Input& input, Range rows, Arena&
     args.cols = w.cols;
     args.n_rows = static_cast<int>(rows.end - rows.begin);
     args.n_tokens = input.n_rows;
-    args.scratch = scratch.take<float>(gemm_scratch(input.n_rows, kernels.token_block));
+    args.scratch = scratch.take<float>(gemm_scratch(input.n_rows, kernels.token_block, kernels.panel_rows));
     args.y = y;
+    args.y_stride = kernels.panel_rows;
     const auto gemm_pairs = kernels.gemm_pairs[static_cast<int>(w.type)];
     args.packed = gemm_pairs ? input.pairs : input.floats;
     (gemm_pairs ? gemm_pairs : kernels.gemm)(args);

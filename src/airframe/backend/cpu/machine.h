@@ -75,7 +75,9 @@ class Machine {
     void fill(const Input& input, const InputSource& source, int part, int parts);
     Input prepare(const InputSource& source);
 
-    // y [input rows, kPanelRows] = rows [first, first + n) of W x + b. REQUIRES: n <= kPanelRows.
+    // How many weight rows a panel of a product with this input has at most.
+    int64_t panel_rows(const Input& input) const { return input.few ? kPanelRows : kernels.panel_rows; }
+    // y [input rows, panel_rows(input)] = those rows of W x + b. REQUIRES: no more than panel_rows(input).
     void panel(const Linear& linear, const Input& input, Range rows, Arena& scratch, float* y);
 
     // Runs body on the whole region, or at once on this thread where work (in floats touched) is small.
@@ -118,9 +120,10 @@ inline int64_t work_of(std::span<const Linear> linears, int64_t n_rows) {
     return weights * n_rows / 4;
 }
 
-// Calls body(which, rows) for the panels of this part of several matrices, laid end to end.
+// Calls body(which, rows) for the panels, of at most `panel_rows`, of this part of several matrices, laid end
+// to end.
 template <class Body>
-void for_panels(std::span<const Linear> linears, int part, int parts, Body&& body) {
+void for_panels(std::span<const Linear> linears, int64_t panel_rows, int part, int parts, Body&& body) {
     constexpr int64_t kUnit = 16;  // a cache line of results
     int64_t total = 0;
     for (const Linear& linear : linears) total += linear.weight.rows;
@@ -130,8 +133,8 @@ void for_panels(std::span<const Linear> linears, int part, int parts, Body&& bod
         const int64_t rows = linears[which].weight.rows;
         int64_t begin = mine.begin > first ? mine.begin - first : 0;
         const int64_t end = mine.end - first < rows ? mine.end - first : rows;
-        for (; begin < end; begin += kPanelRows)
-            body(which, Range{begin, end - begin < kPanelRows ? end : begin + kPanelRows});
+        for (; begin < end; begin += panel_rows)
+            body(which, Range{begin, end - begin < panel_rows ? end : begin + panel_rows});
         first += rows;
     }
 }

@@ -31,22 +31,23 @@ struct Routing {
 };
 
 void route(Machine& machine, const MoeArgs& args, const Input& input, const Routing& routing) {
+    const int64_t stride = machine.panel_rows(input);
     const Linear shared{args.shared_router, {}};
     machine.run(work_of({&args.router, 1}, args.x.rows), [&](int part, int parts) {
         Arena& scratch = machine.scratch(part);
-        for_panels({&args.router, 1}, part, parts, [&](size_t, Range panel) {
+        for_panels({&args.router, 1}, stride, part, parts, [&](size_t, Range panel) {
             scratch.reset();
-            float* y = scratch.take<float>(args.x.rows * kPanelRows);
+            float* y = scratch.take<float>(args.x.rows * stride);
             machine.panel(args.router, input, panel, scratch, y);
             for (int64_t m = 0; m < args.x.rows; ++m)
-                std::memcpy(routing.scores + m * args.n_experts + panel.begin, y + m * kPanelRows,
+                std::memcpy(routing.scores + m * args.n_experts + panel.begin, y + m * stride,
                             static_cast<size_t>(panel.end - panel.begin) * sizeof(float));
         });
         if (part != 0 || !args.shared_router) return;
         scratch.reset();
-        float* y = scratch.take<float>(args.x.rows * kPanelRows);
+        float* y = scratch.take<float>(args.x.rows * stride);
         machine.panel(shared, input, {0, 1}, scratch, y);
-        for (int64_t m = 0; m < args.x.rows; ++m) routing.shared[m] = 1 / (1 + std::exp(-y[m * kPanelRows]));
+        for (int64_t m = 0; m < args.x.rows; ++m) routing.shared[m] = 1 / (1 + std::exp(-y[m * stride]));
     });
     const auto n_experts = static_cast<size_t>(args.n_experts), n_active = static_cast<size_t>(args.n_active);
     machine.run(args.x.rows * args.n_experts, [&](int part, int parts) {
@@ -116,12 +117,13 @@ void plan_experts(Machine& machine, const MoeArgs& args, std::span<Expert> exper
 
 void add_down(Machine& machine, const MoeArgs& args, const Expert& expert, int part, int parts) {
     Arena& scratch = machine.scratch(part);
-    for_panels({&expert.down, 1}, part, parts, [&](size_t, Range panel) {
+    const int64_t stride = machine.panel_rows(expert.hidden);
+    for_panels({&expert.down, 1}, stride, part, parts, [&](size_t, Range panel) {
         scratch.reset();
-        float* y = scratch.take<float>(expert.n_rows * kPanelRows);
+        float* y = scratch.take<float>(expert.n_rows * stride);
         machine.panel(expert.down, expert.hidden, panel, scratch, y);
         for (int64_t i = 0; i < expert.n_rows; ++i)
-            machine.kernels.add_scaled(y + i * kPanelRows, expert.weights[i],
+            machine.kernels.add_scaled(y + i * stride, expert.weights[i],
                                        row_of(args.residual, expert.rows[i]) + panel.begin,
                                        panel.end - panel.begin);
     });
@@ -157,11 +159,13 @@ void CpuBackend::moe(const MoeArgs& args) {
     machine_.run(work, [&](int part, int parts) {
         Arena& scratch = machine_.scratch(part);
         for (Expert& expert : experts)
-            for_panels({&expert.in.up, 1}, part, parts, [&](size_t, Range panel) {
-                scratch.reset();
-                ffn_panel(machine_, expert.in, expert.x, panel, scratch,
-                          [&](int64_t i) { return expert.h + i * expert.down.weight.cols + panel.begin; });
-            });
+            for_panels({&expert.in.up, 1}, machine_.panel_rows(expert.x), part, parts,
+                       [&](size_t, Range panel) {
+                           scratch.reset();
+                           ffn_panel(machine_, expert.in, expert.x, panel, scratch, [&](int64_t i) {
+                               return expert.h + i * expert.down.weight.cols + panel.begin;
+                           });
+                       });
     });
     fill_all(&Expert::hidden, &Expert::hidden_source);
     machine_.run(work, [&](int part, int parts) {

@@ -113,15 +113,15 @@ static void pack(const PackArgs& args) {
     }
 }
 
-// sums [kPanelRows, padded] to y [tokens, kPanelRows]
-static void transpose_sums(const float* sums, int64_t padded, int64_t n_tokens, float* y) {
-    for (int64_t token = 0; token < n_tokens; token += kLanes) {
+// sums [kPanelRows, padded] to y
+static void transpose_sums(const float* sums, int64_t padded, const GemmArgs& args) {
+    for (int64_t token = 0; token < args.n_tokens; token += kLanes) {
         for (int row = 0; row < kPanelRows; row += kLanes) {
             Floats square[kLanes];
             for (int i = 0; i < kLanes; ++i) square[i] = load(sums + (row + i) * padded + token);
             transpose(square);
-            for (int i = 0; i < kLanes && token + i < n_tokens; ++i)
-                store(y + (token + i) * kPanelRows + row, square[i]);
+            for (int i = 0; i < kLanes && token + i < args.n_tokens; ++i)
+                store(args.y + (token + i) * args.y_stride + row, square[i]);
         }
     }
 }
@@ -147,7 +147,7 @@ static void gemm(const GemmArgs& args) {
                 tile_rows<1>(panel, kPanelStride, args.n_rows, x, kTokenBlock, depth, to, padded, k > 0);
         }
     }
-    transpose_sums(sums, padded, args.n_tokens, args.y);
+    transpose_sums(sums, padded, args);
 }
 
 }  // namespace

@@ -23,6 +23,21 @@ struct PairPanel {
     float* offsets;  // [kPanelRows, kGroupsMax], of formats with minimums
 };
 
+// A chunk of a block of tokens: x = scale * integer, a scale for each token.
+struct PairsChunk {
+    int16_t* integers;  // [kChunk / 2, kTokenBlock, 2]
+    float* scales;      // [kTokenBlock]
+    float* sums8;       // [8, kTokenBlock], scale * sum over 32 integers
+    float* sums16;      // [16, kTokenBlock], over 16
+};
+constexpr int64_t kPairsChunkBytes = int64_t{kTokenBlock} * (kChunk * 2 + (1 + 8 + 16) * 4);
+
+SIMD PairsChunk pairs_chunk(std::byte* packed, int64_t index) {
+    std::byte* at = packed + index * kPairsChunkBytes;
+    auto* scales = reinterpret_cast<float*>(at + int64_t{kTokenBlock} * kChunk * 2);
+    return {reinterpret_cast<int16_t*>(at), scales, scales + kTokenBlock, scales + 9 * kTokenBlock};
+}
+
 SIMD PairPanel pair_panel(float* scratch) {
     auto* words = reinterpret_cast<int16_t*>(scratch + 2 * kPanelRows * kGroupsMax);
     return {words, scratch, scratch + kPanelRows * kGroupsMax};
@@ -113,7 +128,7 @@ static void gemm_pairs(const GemmArgs& args) {
     const int64_t blocks = (args.n_tokens + kTokenBlock - 1) / kTokenBlock, padded = blocks * kTokenBlock;
     const int64_t chunks = (args.cols + kChunk - 1) / kChunk;
     const PairPanel panel = pair_panel(args.scratch);
-    float* sums = args.scratch + gemm_scratch(0, kTokenBlock);
+    float* sums = args.scratch + kPanelRows * (kChunk + 32);
     alignas(64) std::byte last[kChunk / Format::kBlock * Format::kBlockBytes];
     for (int64_t chunk = 0; chunk < chunks; ++chunk) {
         const int64_t depth = args.cols - chunk * kChunk;
@@ -128,8 +143,7 @@ static void gemm_pairs(const GemmArgs& args) {
             unpack_pairs<Format>(p, panel, n);
         }
         for (int64_t block = 0; block < blocks; ++block) {
-            const PairsChunk x = pairs_chunk(
-                args.packed + (block * chunks + chunk) * pairs_chunk_bytes(kTokenBlock), kTokenBlock);
+            const PairsChunk x = pairs_chunk(args.packed, block * chunks + chunk);
             float* to = sums + block * kTokenBlock;
             if (args.n_tokens - block * kTokenBlock > kLanes)
                 pair_rows<Format::kGroups, Format::kMins, 2>(panel, args.n_rows, x, to, padded, chunk > 0);
@@ -137,7 +151,7 @@ static void gemm_pairs(const GemmArgs& args) {
                 pair_rows<Format::kGroups, Format::kMins, 1>(panel, args.n_rows, x, to, padded, chunk > 0);
         }
     }
-    transpose_sums(sums, padded, args.n_tokens, args.y);
+    transpose_sums(sums, padded, args);
 }
 
 // One chunk of one token to integers, and what belongs to them in the columns of the token.
@@ -175,8 +189,7 @@ static void pack_pairs(const PackArgs& args) {
     const int64_t chunks = (args.cols + kChunk - 1) / kChunk;
     alignas(64) int16_t words[kLanes][kChunk];
     for (int64_t k = args.first_col; k < args.last_col; k += kChunk) {
-        const PairsChunk to = pairs_chunk(
-            args.packed + (args.block * chunks + k / kChunk) * pairs_chunk_bytes(kTokenBlock), kTokenBlock);
+        const PairsChunk to = pairs_chunk(args.packed, args.block * chunks + k / kChunk);
         for (int v = 0; v < 2; ++v) {
             for (int i = 0; i < kLanes; ++i) {
                 const int64_t token = args.block * kTokenBlock + v * kLanes + i;

@@ -38,6 +38,7 @@ constexpr Kernels make_kernels(const char* name, int matvec_rows_max) {
     Kernels k{};
     k.name = name;
     k.token_block = kTokenBlock;
+    k.panel_rows = kPanelRows;
     k.matvec_rows_max = matvec_rows_max;
     k.quantize = quantize;
     add_floats<FloatsF32>(k, QuantType::kF32);
@@ -60,6 +61,7 @@ constexpr Kernels make_kernels(const char* name, int matvec_rows_max) {
     k.pack = pack;
     k.gemm = gemm;
     k.pack_pairs = pack_pairs;
+    k.pairs_chunk_bytes = kPairsChunkBytes;
     k.attend = attend;
     k.norm = norm;
     add_activation<Silu>(k, 0);
