@@ -49,16 +49,15 @@ TEST(Allocation, AWarmStepAllocatesNothing) {
                     [vocab](std::span<const TokenId> context) { return hashed_next(context, vocab - 1); });
     std::atomic<bool> all_submitted = false;
     std::atomic<int> tokens_read = 0;
-    int tokens_made = 0;
+    EngineLoop* engine = nullptr;  // set before all_submitted
     std::vector<uint64_t> counts;  // of the engine thread, at each step in which all streams decode
     counts.reserve(kSteps);
     const auto forward = [&](const Batch& batch, std::span<float> logits) {
         all_submitted.wait(false);
         // Readers keep up: how far an event queue must grow is their business.
-        while (tokens_read < tokens_made) std::this_thread::yield();
-        tokens_made += static_cast<int>(batch.logit_rows.size());
+        while (tokens_read < static_cast<int>(engine->stats().completion_tokens)) std::this_thread::yield();
         model.forward(batch, logits);
-        if (batch.logit_rows.size() == kStreams && counts.size() < kSteps) counts.push_back(allocations);
+        if (batch.slices.size() == kStreams && counts.size() < kSteps) counts.push_back(allocations);
     };
     const SamplingParams variants[kStreams] = {
         {.temperature = 0},
@@ -77,13 +76,15 @@ TEST(Allocation, AWarmStepAllocatesNothing) {
         {.temperature = 1, .mirostat = 2},
     };
     {
-        EngineLoop loop({.forward = forward,
-                         .tokenizer = tokenizer,
-                         .vocab = static_cast<uint32_t>(vocab),
-                         .ctx_tokens = 1024,
-                         .n_pages = kPages,
-                         .page_tokens = kPageTokens,
-                         .options = {.batch_tokens = 64, .max_sequences = 8}});
+        EngineLoop loop(
+            {.forward = forward,
+             .tokenizer = tokenizer,
+             .vocab = static_cast<uint32_t>(vocab),
+             .ctx_tokens = 1024,
+             .n_pages = kPages,
+             .page_tokens = kPageTokens,
+             .logit_rows = 16,
+             .options = {.batch_tokens = 64, .max_sequences = 8, .speculation = Speculation::kAlways}});
         std::vector<std::jthread> readers;
         for (const SamplingParams& sampling : variants) {
             auto stream = loop.submit({.prompt = {1, 2, 3, static_cast<TokenId>(readers.size())},
@@ -94,6 +95,7 @@ TEST(Allocation, AWarmStepAllocatesNothing) {
             ASSERT_TRUE(stream) << stream.error().message;
             readers.push_back(reader(std::move(*stream), tokens_read));
         }
+        engine = &loop;
         all_submitted = true;
         all_submitted.notify_all();
     }

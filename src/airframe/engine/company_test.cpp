@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "airframe/engine/engine.h"
+#include "airframe/engine/sampler.h"
 #include "airframe/model/logit_distance.h"
 #include "airframe/model/make_model.h"
 #include "airframe/model/run_tokens.h"
@@ -65,11 +66,13 @@ EngineRequest random_request(base::Rng& rng, const std::vector<TokenId>& beginni
     return request;
 }
 
-std::vector<TokenId> read(EventStream& stream) {
+std::vector<TokenId> read(EventStream& stream, Finished* finished = nullptr) {
     std::vector<TokenId> tokens;
     while (auto event = stream.next()) {
         if (const auto* delta = std::get_if<Delta>(&*event))
             tokens.insert(tokens.end(), delta->tokens.begin(), delta->tokens.end());
+        if (const auto* end = std::get_if<Finished>(&*event); end != nullptr && finished != nullptr)
+            *finished = *end;
         if (const auto* failed = std::get_if<Failed>(&*event)) ADD_FAILURE() << failed->error.message;
     }
     return tokens;
@@ -109,6 +112,64 @@ TEST_P(CompanyTest, DeterministicTokensDoNotDependOnTheCrowd) {
             streams.push_back(std::move(*stream));
         }
         for (size_t i = 0; i < streams.size(); ++i) EXPECT_EQ(read(*streams[i]), alone[i]) << "request " << i;
+    }
+}
+
+// Guessing and checking changes nothing, drawn at random or not: the sampler sees the same logits in the same
+// order.
+TEST_P(CompanyTest, SpeculationGivesTheSameTokens) {
+    const TestModel model(GetParam(), "Q4_0");
+    base::Rng rng(31);
+    int32_t drafted = 0;
+    for (int round = 0; round < 12; ++round) {
+        EngineRequest request = random_request(rng, {});
+        // Texts of five different tokens repeat themselves: the lookup finds something.
+        for (const TokenId id : {40, 41, 42, 43, 44}) request.sampling.logit_bias[id] = 50;
+        request.max_tokens = 60;
+        std::vector<TokenId> answers[2];
+        for (const bool speculate : {false, true}) {
+            auto engine = model.engine(
+                {.ctx_tokens = 512, .speculation = speculate ? Speculation::kAlways : Speculation::kOff});
+            ASSERT_TRUE(engine) << engine.error().message;
+            auto stream = (*engine)->submit(request);
+            ASSERT_TRUE(stream);
+            Finished finished;
+            answers[speculate] = read(**stream, &finished);
+            drafted += finished.timings.draft_tokens;
+        }
+        EXPECT_EQ(answers[0], answers[1]) << "round " << round;
+    }
+    EXPECT_GT(drafted, 0);
+}
+
+TEST_P(CompanyTest, ScoresOfAPromptAreTheModelsOwn) {
+    const TestModel file(GetParam(), "F32");
+    base::Rng rng(8);
+    std::vector<TokenId> prompt(150);
+    for (TokenId& token : prompt) token = static_cast<TokenId>(rng.next_below(kVocab));
+    auto model = file.load(true);
+    ASSERT_TRUE(model);
+    const auto logits = run_tokens(**model, prompt);
+    ASSERT_TRUE(logits);
+    auto engine = file.engine({.ctx_tokens = 512});
+    ASSERT_TRUE(engine) << engine.error().message;
+    for (int round = 0; round < 2; ++round) {  // the second time its pages lie in the cache
+        auto stream = (*engine)->submit({.prompt = prompt, .max_tokens = round, .prompt_logprobs = 2});
+        ASSERT_TRUE(stream);
+        std::optional<PromptLogprobs> scores;
+        while (auto event = (*stream)->next())
+            if (auto* event_scores = std::get_if<PromptLogprobs>(&*event)) scores = std::move(*event_scores);
+        ASSERT_TRUE(scores);
+        ASSERT_EQ(scores->tokens.size(), prompt.size() - 1);
+        SamplerScratch scratch;
+        for (size_t i = 0; i + 1 < prompt.size(); ++i) {
+            Delta::Logprobs want;
+            raw_logprobs(std::span(*logits).subspan(i * kVocab, kVocab), prompt[i + 1], 2, scratch, want);
+            EXPECT_EQ(scores->tokens[i].chosen.id, prompt[i + 1]);
+            ASSERT_EQ(scores->tokens[i].chosen.logprob, want.chosen.logprob) << "position " << i;
+            ASSERT_EQ(scores->tokens[i].top.size(), 2u);
+            EXPECT_EQ(scores->tokens[i].top[0].id, want.top[0].id);
+        }
     }
 }
 

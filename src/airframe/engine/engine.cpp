@@ -30,6 +30,7 @@ class ModelEngine final : public Engine {
                  .ctx_tokens = plan.ctx_tokens,
                  .n_pages = plan.n_pages,
                  .page_tokens = kPageTokens,
+                 .logit_rows = model_->options().logit_rows_max,
                  .options = options}) {}
 
     base::Result<std::unique_ptr<EventStream>> submit(EngineRequest request) override {

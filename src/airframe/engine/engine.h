@@ -54,10 +54,13 @@ struct SamplingParams {
 struct EngineRequest {
     std::vector<TokenId> prompt;
     SamplingParams sampling;
-    int32_t max_tokens = -1;                           // -1: up to the context; 0: compute the prompt only
-    std::vector<std::string> stop;                     // the text ends before the first of these
-    bool ignore_eos = false;                           // tokens that end the generation are never chosen
-    std::optional<int32_t> top_logprobs;               // absent: no logprobs; 0: of the chosen token only
+    int32_t max_tokens = -1;              // -1: up to the context; 0: compute the prompt only
+    std::vector<std::string> stop;        // the text ends before the first of these
+    bool ignore_eos = false;              // tokens that end the generation are never chosen
+    std::optional<int32_t> top_logprobs;  // absent: no logprobs; 0: of the chosen token only
+    // Scoring: one PromptLogprobs event before the first Delta. The same values; then nothing of the prompt
+    // is taken from the prefix cache.
+    std::optional<int32_t> prompt_logprobs;
     std::optional<std::chrono::nanoseconds> deadline;  // from submission
 };
 
@@ -76,6 +79,8 @@ struct Usage {
 
 struct Timings {
     double queue_s = 0, prefill_s = 0, decode_s = 0;
+    int32_t draft_tokens = 0;           // guesses computed by speculative decoding
+    int32_t draft_tokens_accepted = 0;  // that came true: tokens that cost no step of their own
 };
 
 struct Admitted {
@@ -90,6 +95,10 @@ struct Delta {
     };
     std::vector<Logprobs> logprobs;  // one per token, when asked for
 };
+// Of each token of the prompt but the first, which nothing predicts.
+struct PromptLogprobs {
+    std::vector<Delta::Logprobs> tokens;
+};
 struct Finished {
     FinishReason reason;
     std::string stop_sequence;  // the stop string that ended it, if one did
@@ -100,7 +109,7 @@ struct Failed {
     base::Error error;
 };
 // Exactly one Finished or Failed ends each stream.
-using GenEvent = std::variant<Admitted, Delta, Finished, Failed>;
+using GenEvent = std::variant<Admitted, PromptLogprobs, Delta, Finished, Failed>;
 
 // The consumer's end of one request. Destroying it cancels the request.
 class EventStream {
@@ -115,6 +124,9 @@ class EventStream {
     virtual void cancel() = 0;  // takes effect within one step
 };
 
+// Guessing tokens from the text itself and checking several at once: the same text in fewer steps.
+enum class Speculation : uint8_t { kOff, kWhereItPays, kAlways };
+
 struct EngineOptions {
     uint32_t ctx_tokens = 0;  // longest sequence; 0: the model's own, as far as memory allows
     uint32_t kv_tokens = 0;   // kept at once, of all sequences; at least ctx_tokens; 0: chosen by kv_plan.h
@@ -125,12 +137,14 @@ struct EngineOptions {
     uint32_t event_queue = 256;   // events a slow reader may leave unread before its sequence stalls
     KvType kv_type = KvType::kF16;
     std::optional<std::chrono::nanoseconds> deadline;  // of requests that name none
+    Speculation speculation = Speculation::kWhereItPays;
 };
 
 struct EngineStats {
     uint32_t running, waiting;
     uint32_t pages_total, pages_free;
     uint64_t steps, prompt_tokens, completion_tokens;
+    uint64_t draft_tokens, draft_tokens_accepted;
 };
 
 class Engine {

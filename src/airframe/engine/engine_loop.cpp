@@ -14,7 +14,7 @@ namespace {
 
 using base::ErrorCode;
 
-int32_t as_int(uint32_t value) { return static_cast<int32_t>(value); }
+int32_t as_int(size_t value) { return static_cast<int32_t>(value); }
 
 base::Error out_of_memory() {
     return {.code = ErrorCode::kOutOfMemory,
@@ -46,10 +46,11 @@ EngineLoop::EngineLoop(EngineLoopParts parts)
     : parts_(std::move(parts)),
       pages_(parts_.n_pages, parts_.page_tokens),
       scheduler_({.sequences_max = as_int(parts_.options.max_sequences),
-                  .rows_max = as_int(parts_.options.batch_tokens)},
+                  .rows_max = as_int(parts_.options.batch_tokens),
+                  .logit_rows_max = as_int(parts_.logit_rows)},
                  pages_),
       governor_(as_int(parts_.options.prefill_chunk), as_int(parts_.options.batch_tokens)),
-      logits_(std::make_unique_for_overwrite<float[]>(size_t{parts_.options.max_sequences} * parts_.vocab)) {
+      logits_(std::make_unique_for_overwrite<float[]>(size_t{parts_.logit_rows} * parts_.vocab)) {
     CHECK(pages_.pages_for(as_int(parts_.ctx_tokens)) <= parts_.n_pages, "{} pages for {} tokens",
           parts_.n_pages, parts_.ctx_tokens);
     results_.reserve(parts_.options.max_sequences);
@@ -105,6 +106,7 @@ void EngineLoop::run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
         take_arrivals();
         sweep();
+        propose();
         const Step& step = scheduler_.next(governor_.rows(scheduler_.is_decoding()));
         announce(step);
         if (!step.items.empty()) compute(step);
@@ -144,6 +146,21 @@ void EngineLoop::sweep() {
     drop_ended();
 }
 
+// Guesses for those that decode, as many as pay.
+void EngineLoop::propose() {
+    if (parts_.options.speculation == Speculation::kOff) return;
+    const bool always = parts_.options.speculation == Speculation::kAlways;
+    const auto decodes = [](const auto& generation) {
+        const Sequence& sequence = generation->sequence;
+        return sequence.state == SequenceState::kRunning && sequence.remaining() == 1 && !sequence.stalled;
+    };
+    const auto decoding = static_cast<int32_t>(std::ranges::count_if(live_, decodes));
+    for (const auto& generation : live_)
+        if (decodes(generation))
+            generation->propose(always ? as_int(kDraftTokensMax)
+                                       : draft_governor_.guesses(decoding, generation->acceptance()));
+}
+
 void EngineLoop::announce(const Step& step) {
     for (const Sequence* sequence : step.admitted) {
         waiting_.fetch_sub(1);
@@ -158,7 +175,9 @@ void EngineLoop::compute(const Step& step) {
     if (!run_model(step)) return;
     read_logits(step);
     ++steps_;
-    governor_.learn(rows - step.prefill_rows, step.prefill_rows, base::seconds_since(begin));
+    const double seconds = base::seconds_since(begin);
+    governor_.learn(rows - step.prefill_rows, step.prefill_rows, seconds);
+    if (step.prefill_rows == 0) draft_governor_.learn(rows, seconds);
 }
 
 bool EngineLoop::run_model(const Step& step) {
@@ -171,22 +190,29 @@ bool EngineLoop::run_model(const Step& step) {
 }
 
 void EngineLoop::read_logits(const Step& step) {
-    results_.assign(step.batch.logit_rows.size(), {});
+    results_.assign(step.items.size(), {});
     // Tokens that the tokenizer does not know (padding of the matrix) are never chosen.
     const size_t known = std::min<size_t>(parts_.vocab, static_cast<size_t>(parts_.tokenizer->vocab_size()));
-    for (const StepItem& item : step.items) {
-        if (item.logit_row < 0) continue;
-        const auto row = static_cast<size_t>(item.logit_row);
+    for (size_t i = 0; i < step.items.size(); ++i) {
+        const StepItem& item = step.items[i];
+        if (item.n_logits == 0) continue;
         Generation& generation = owner(*item.sequence);
         const int32_t tokens_before = generation.completion_tokens();
-        const auto error = error_of([&] {
-            results_[row] = generation.advance(std::span(&logits_[row * parts_.vocab], known), scratch_);
-        });
+        const int32_t drafted_before = generation.draft_tokens();
+        const int32_t accepted_before = generation.draft_tokens_accepted();
+        const LogitRows rows{.logits = &logits_[static_cast<size_t>(item.logit_row) * parts_.vocab],
+                             .n_rows = static_cast<size_t>(item.n_logits),
+                             .stride = parts_.vocab,
+                             .known = known,
+                             .first_position = item.sequence->computed_tokens + item.n_rows - item.n_logits};
+        const auto error = error_of([&] { results_[i] = generation.advance(rows, scratch_); });
         if (error) {
             generation.fail(*error);
-            results_[row] = {.ends = true};
+            results_[i] = {.ends = true};
         }
         completion_tokens_ += static_cast<uint64_t>(generation.completion_tokens() - tokens_before);
+        draft_tokens_ += static_cast<uint64_t>(generation.draft_tokens() - drafted_before);
+        draft_tokens_accepted_ += static_cast<uint64_t>(generation.draft_tokens_accepted() - accepted_before);
     }
     scheduler_.commit(results_);
 }
@@ -237,7 +263,9 @@ void EngineLoop::publish_stats() {
               .pages_free = static_cast<uint32_t>(pages_.available()),
               .steps = steps_,
               .prompt_tokens = prompt_tokens_,
-              .completion_tokens = completion_tokens_};
+              .completion_tokens = completion_tokens_,
+              .draft_tokens = draft_tokens_,
+              .draft_tokens_accepted = draft_tokens_accepted_};
 }
 
 }  // namespace airframe

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "airframe/engine/draft_governor.h"
 #include "airframe/engine/engine.h"
 #include "airframe/engine/generation.h"
 #include "airframe/engine/page_pool.h"
@@ -30,7 +31,8 @@ struct EngineLoopParts {
     uint32_t ctx_tokens = 0;
     int32_t n_pages = 0;  // REQUIRES: they hold ctx_tokens
     int32_t page_tokens = 0;
-    EngineOptions options;  // batch_tokens and max_sequences within what forward can take
+    uint32_t logit_rows = 0;  // that forward can take at once. REQUIRES: >= options.max_sequences
+    EngineOptions options;    // batch_tokens and max_sequences within what forward can take
 };
 
 class EngineLoop {
@@ -47,6 +49,7 @@ class EngineLoop {
     void run(const std::stop_token& stop);
     void take_arrivals();
     void sweep();
+    void propose();
     void announce(const Step& step);
     void compute(const Step& step);
     bool run_model(const Step& step);
@@ -72,11 +75,13 @@ class EngineLoop {
     PagePool pages_;
     Scheduler scheduler_;
     PrefillGovernor governor_;
+    DraftGovernor draft_governor_;
     Generations live_, taken_;         // live_: by id, ascending
-    std::unique_ptr<float[]> logits_;  // [max_sequences, vocab]
-    std::vector<RowResult> results_;
+    std::unique_ptr<float[]> logits_;  // [logit_rows, vocab]
+    std::vector<ItemResult> results_;
     SamplerScratch scratch_;
     uint64_t steps_ = 0, prompt_tokens_ = 0, completion_tokens_ = 0;
+    uint64_t draft_tokens_ = 0, draft_tokens_accepted_ = 0;
 
     std::jthread thread_;  // last: it uses everything above
 };

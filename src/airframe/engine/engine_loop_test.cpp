@@ -116,6 +116,7 @@ class EngineLoopTest : public ::testing::Test {
                             .ctx_tokens = options_.ctx_tokens,
                             .n_pages = kPages,
                             .page_tokens = kPageTokens,
+                            .logit_rows = options_.max_sequences + 8,
                             .options = options_});
         return *loop_;
     }

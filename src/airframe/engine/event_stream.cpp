@@ -39,6 +39,14 @@ void EventChannel::send(const Admitted& admitted) {
     announce();
 }
 
+void EventChannel::send(PromptLogprobs prompt) {
+    {
+        std::lock_guard lock(mutex_);
+        prompt_ = std::move(prompt);
+    }
+    announce();
+}
+
 void EventChannel::send(const Delta& delta) {
     {
         std::lock_guard lock(mutex_);
@@ -59,7 +67,7 @@ void EventChannel::end(GenEvent last) {
 
 std::optional<GenEvent> EventChannel::next() {
     std::unique_lock lock(mutex_);
-    available_.wait(lock, [this] { return admitted_ || count_ > 0 || last_ || over_; });
+    available_.wait(lock, [this] { return admitted_ || prompt_ || count_ > 0 || last_ || over_; });
     return take();
 }
 
@@ -81,6 +89,11 @@ void EventChannel::cancel() {
 
 std::optional<GenEvent> EventChannel::take() {
     if (admitted_) return GenEvent(*std::exchange(admitted_, std::nullopt));
+    if (prompt_) {
+        GenEvent event(*std::move(prompt_));
+        prompt_.reset();
+        return event;
+    }
     if (count_ > 0) {
         GenEvent event(slots_[first_]);
         first_ = (first_ + 1) % slots_.size();

@@ -26,9 +26,10 @@ class EventChannel {
     // `engine`: rung when a full channel has room again and when the consumer cancels.
     EventChannel(uint32_t capacity, std::shared_ptr<Doorbell> engine);
 
-    // Writer. REQUIRES: admitted at most once and first; deltas only while not full; nothing after the last
-    // event.
+    // Writer. REQUIRES: admitted at most once and first, then the prompt at most once; deltas only while not
+    // full; nothing after the last event.
     void send(const Admitted& admitted);
+    void send(PromptLogprobs prompt);
     void send(const Delta& delta);
     void end(GenEvent last);
     bool full() const { return full_.load(std::memory_order_acquire); }
@@ -52,6 +53,7 @@ class EventChannel {
     std::mutex mutex_;
     std::condition_variable available_;
     std::optional<Admitted> admitted_;
+    std::optional<PromptLogprobs> prompt_;
     std::vector<Delta> slots_;  // a ring that grows up to capacity_
     size_t first_ = 0, count_ = 0;
     std::optional<GenEvent> last_;

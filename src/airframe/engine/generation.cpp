@@ -4,6 +4,8 @@
 #include <random>
 #include <utility>
 
+#include "airframe/engine/prompt_lookup.h"
+
 namespace airframe {
 namespace {
 
@@ -37,6 +39,11 @@ Generation::Generation(EngineRequest request, std::shared_ptr<const Tokenizer> t
       stop_(request_.stop),
       channel_(std::make_shared<EventChannel>(limits.event_queue, std::move(engine))) {
     sequence = make_sequence(request_.prompt, prompt_tokens_ + completion_max_, limits.page_tokens);
+    next_.reserve(kDraftTokensMax + 1);
+    if (request_.prompt_logprobs) {
+        sequence.logits_to = prompt_tokens_ - 1;
+        prompt_logprobs_.tokens.reserve(request_.prompt.size());
+    }
     sampler_.prepare(request_.prompt);
     request_.prompt = {};
     if (request_.deadline) deadline_ = submitted_ + *request_.deadline;
@@ -45,17 +52,64 @@ Generation::Generation(EngineRequest request, std::shared_ptr<const Tokenizer> t
 void Generation::admit() {
     admitted_ = base::Clock::now();
     channel_->send(Admitted{.prompt_tokens = prompt_tokens_, .cached_tokens = sequence.cached_tokens});
+    if (request_.prompt_logprobs && prompt_tokens_ == 1) channel_->send(PromptLogprobs{});
 }
 
-RowResult Generation::advance(std::span<float> logits, SamplerScratch& scratch) {
+ItemResult Generation::advance(const LogitRows& rows, SamplerScratch& scratch) {
+    next_.clear();
+    const auto scored = score_prompt(rows, scratch);
+    if (!scored) {
+        fail(scored.error());
+        return {.ends = true};
+    }
+    size_t row = *scored;
+    if (row == rows.n_rows) return {};
     if (completion_max_ == 0) {
         finish(FinishReason::kLength);
         return {.ends = true};
     }
+    const size_t size = sequence.tokens.size();
+    const std::vector<TokenId>& draft = sequence.draft;
+    bool ends = false;
+    for (;; ++row) {
+        ends = next_token(rows.row(row), scratch);
+        const size_t right = next_.size();
+        if (ends || row + 1 == rows.n_rows || draft[right - 1] != next_.back() || channel_->full()) break;
+        sequence.tokens.push_back(next_.back());  // the next row's context; the scheduler appends for good
+    }
+    sequence.tokens.resize(size);
+    if (!draft.empty()) {
+        const auto checked = static_cast<int32_t>(draft.size());
+        const auto right = static_cast<int32_t>(next_.size()) - (ends ? 0 : 1);
+        draft_tokens_ += checked;
+        draft_tokens_accepted_ += right;
+        acceptance_.learn(checked, right);
+    }
+    return {.tokens = next_, .ends = ends};
+}
+
+// Takes the rows of positions before the last one; how many those were.
+base::Result<size_t> Generation::score_prompt(const LogitRows& rows, SamplerScratch& scratch) {
+    if (!sequence.wants_more_logits()) return 0;
+    auto& scores = prompt_logprobs_.tokens;
+    size_t row = 0;
+    const auto first = static_cast<size_t>(rows.first_position),
+               end = static_cast<size_t>(sequence.logits_to);
+    for (; row < rows.n_rows && first + row < end; ++row) {
+        const TokenId next = sequence.tokens[first + row + 1];
+        TRY_VOID(check_finite(rows.row(row), first + row + 1));
+        raw_logprobs(rows.row(row), next, *request_.prompt_logprobs, scratch, scores.emplace_back());
+    }
+    if (first + row >= end) channel_->send(std::move(prompt_logprobs_));
+    return row;
+}
+
+// Samples and shows one token, appended to next_ unless it is the last; true when the generation is over.
+bool Generation::next_token(std::span<float> logits, SamplerScratch& scratch) {
     const auto token = sampler_.sample(logits, sequence.tokens, static_cast<size_t>(prompt_tokens_), scratch);
     if (!token) {
         fail(token.error());
-        return {.ends = true};
+        return true;
     }
     if (completion_tokens_++ == 0) first_token_ = base::Clock::now();
     pending_.push_back({.id = *token, .begin = decoded_bytes_, .end = decoded_bytes_});
@@ -63,7 +117,14 @@ RowResult Generation::advance(std::span<float> logits, SamplerScratch& scratch) 
         raw_logprobs(logits, *token, *request_.top_logprobs, scratch, pending_.back().logprobs);
     const std::optional<FinishReason> reason = take(*token);
     if (reason) finish(*reason);
-    return {.token = *token, .ends = reason.has_value()};
+    if (!reason) next_.push_back(*token);
+    return reason.has_value();
+}
+
+void Generation::propose(int32_t most) {
+    const int32_t room = std::min(most, completion_max_ - completion_tokens_ - 1);
+    if (most == 0) acceptance_.forget();
+    look_up_draft(sequence.tokens, static_cast<size_t>(std::max(room, 0)), sequence.draft);
 }
 
 // Turns the newest pending token into text and sends what may be shown; the reason when it was the last.
@@ -123,7 +184,9 @@ void Generation::finish(FinishReason reason) {
                                      .completion_tokens = completion_tokens_},
                            .timings = {.queue_s = seconds_between(submitted_, admitted),
                                        .prefill_s = seconds_between(admitted, first_token),
-                                       .decode_s = seconds_between(first_token, now)}});
+                                       .decode_s = seconds_between(first_token, now),
+                                       .draft_tokens = draft_tokens_,
+                                       .draft_tokens_accepted = draft_tokens_accepted_}});
 }
 
 void Generation::fail(base::Error error) { channel_->end(Failed{std::move(error)}); }

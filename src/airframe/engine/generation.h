@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "airframe/engine/draft_governor.h"
 #include "airframe/engine/engine.h"
 #include "airframe/engine/event_stream.h"
 #include "airframe/engine/sampler.h"
@@ -18,6 +19,15 @@
 #include "base/clock.h"
 
 namespace airframe {
+
+// Logits of consecutive positions of one sequence: row i lies at logits[i * stride], its first `known` values
+// count.
+struct LogitRows {
+    float* logits;
+    size_t n_rows, stride, known;
+    int32_t first_position;
+    std::span<float> row(size_t i) const { return {logits + i * stride, known}; }
+};
 
 class Generation {
   public:
@@ -39,9 +49,14 @@ class Generation {
 
     // Its computing begins, for the first time.
     void admit();
-    // One more token from its row of logits [vocab] (left as they were) and what follows from it; sends
-    // events.
-    RowResult advance(std::span<float> logits, SamplerScratch& scratch);
+    // What its rows of logits (left as they were) tell: scores of the prompt, then the next token, and one
+    // more for each guess of the draft that came true. Sends events. The result is valid until the next call.
+    ItemResult advance(const LogitRows& rows, SamplerScratch& scratch);
+    // Lays up to `most` guesses for the next step into the sequence's draft.
+    void propose(int32_t most);
+    double acceptance() const { return acceptance_.share(); }
+    int32_t draft_tokens() const { return draft_tokens_; }
+    int32_t draft_tokens_accepted() const { return draft_tokens_accepted_; }
     // The stream ends here. REQUIRES, for both: it has not ended yet.
     void finish(FinishReason reason);
     void fail(base::Error error);
@@ -54,6 +69,8 @@ class Generation {
         Delta::Logprobs logprobs;
     };
 
+    base::Result<size_t> score_prompt(const LogitRows& rows, SamplerScratch& scratch);
+    bool next_token(std::span<float> logits, SamplerScratch& scratch);
     std::optional<FinishReason> take(TokenId token);
     bool show(std::string_view text);
     void send_delta(bool all_tokens);
@@ -62,6 +79,10 @@ class Generation {
     std::shared_ptr<const Tokenizer> tokenizer_;
     int32_t prompt_tokens_, completion_max_;
     int32_t completion_tokens_ = 0;
+    int32_t draft_tokens_ = 0, draft_tokens_accepted_ = 0;
+    Acceptance acceptance_;
+    std::vector<TokenId> next_;  // tokens of the newest step
+    PromptLogprobs prompt_logprobs_;
     Sampler sampler_;
     StreamDecoder decoder_;
     StopMatcher stop_;

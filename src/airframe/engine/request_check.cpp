@@ -62,6 +62,8 @@ constexpr Range kRanges[] = {
     {"max_tokens", [](const EngineRequest& r) -> double { return r.max_tokens; }, -1, kAnyCount},
     {"top_logprobs", [](const EngineRequest& r) -> double { return r.top_logprobs.value_or(0); }, 0,
      kTopLogprobsMax},
+    {"prompt_logprobs", [](const EngineRequest& r) -> double { return r.prompt_logprobs.value_or(0); }, 0,
+     kTopLogprobsMax},
 };
 
 base::Result<void> check_ranges(const EngineRequest& request) {

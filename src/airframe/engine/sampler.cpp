@@ -231,12 +231,7 @@ void Sampler::prepare(std::span<const TokenId> prompt) {
 
 base::Result<TokenId> Sampler::sample(std::span<float> logits, std::span<const TokenId> tokens,
                                       size_t prompt_tokens, SamplerScratch& scratch) {
-    if (!all_finite(logits))
-        return base::fail(
-            base::ErrorCode::kNumeric,
-            "After {} tokens the model gave a value that is not a finite number. Its weights may be "
-            "damaged: compare the file with its source.",
-            tokens.size());
+    TRY_VOID(check_finite(logits, tokens.size()));
     prepare(tokens);
     const auto since_breaker =
         breakers_ ? breakers_->tokens_since_breaker() : std::numeric_limits<int32_t>::max();
@@ -257,6 +252,15 @@ base::Result<TokenId> Sampler::sample(std::span<float> logits, std::span<const T
         logits[static_cast<size_t>(scratch.replaced[i].first)] = scratch.replaced[i].second;
     if (!chosen) return std::unexpected(nothing_allowed());
     return *chosen;
+}
+
+base::Result<void> check_finite(std::span<const float> logits, size_t n_tokens) {
+    if (all_finite(logits)) return {};
+    return base::fail(
+        base::ErrorCode::kNumeric,
+        "After {} tokens the model gave a value that is not a finite number. Its weights may be "
+        "damaged: compare the file with its source.",
+        n_tokens);
 }
 
 void raw_logprobs(std::span<const float> logits, TokenId chosen, int32_t n_top, SamplerScratch& scratch,

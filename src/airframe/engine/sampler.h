@@ -68,8 +68,11 @@ class Sampler {
     std::optional<BreakerWatch> breakers_;
 };
 
+// Errors: kNumeric when a logit is not finite. `n_tokens`: how many came before, for people.
+base::Result<void> check_finite(std::span<const float> logits, size_t n_tokens);
+
 // The raw distribution's logarithms: of `chosen` and of the `n_top` most likely tokens, most likely first.
-// REQUIRES: logits finite, as sample() has found them.
+// REQUIRES: logits finite, as check_finite() has found them.
 void raw_logprobs(std::span<const float> logits, TokenId chosen, int32_t n_top, SamplerScratch& scratch,
                   Delta::Logprobs& out);
 

@@ -22,14 +22,16 @@ bool is_prefilling(const Sequence* sequence) { return !sequence->stalled && sequ
 }  // namespace
 
 Scheduler::Scheduler(const SchedulerOptions& options, PagePool& pages) : options_(options), pages_(pages) {
-    CHECK(options.sequences_max >= 1 && options.rows_max >= options.sequences_max, "{} sequences, {} rows",
-          options.sequences_max, options.rows_max);
+    CHECK(options.sequences_max >= 1 && options.rows_max >= options.sequences_max &&
+              options.logit_rows_max >= options.sequences_max,
+          "{} sequences, {} rows, {} with logits", options.sequences_max, options.rows_max,
+          options.logit_rows_max);
     const auto sequences = static_cast<size_t>(options.sequences_max),
                rows = static_cast<size_t>(options.rows_max);
     for (auto* list : {&running_, &admitted_, &prefilling_}) list->reserve(sequences);
     slices_.reserve(sequences);
     items_.reserve(sequences);
-    logit_rows_.reserve(sequences);
+    logit_rows_.reserve(static_cast<size_t>(options.logit_rows_max));
     tokens_.reserve(rows);
     positions_.reserve(rows);
 }
@@ -47,28 +49,38 @@ void Scheduler::remove(Sequence& sequence) { end(sequence); }
 const Step& Scheduler::next(int32_t prefill_rows) {
     admitted_.clear();
     for (Sequence* sequence : running_) sequence->scheduled_rows = 0;
+    spare_logits_ = options_.logit_rows_max - options_.sequences_max;
     make_room_for_decoding();
-    const auto decoding =
-        std::ranges::count_if(running_, [](const Sequence* s) { return s->scheduled_rows == 1; });
-    const int32_t rows = std::min(prefill_rows, options_.rows_max - static_cast<int32_t>(decoding));
+    add_drafts();
+    int32_t decoding = 0;
+    for (const Sequence* sequence : running_) decoding += sequence->scheduled_rows;
+    const int32_t rows = std::min(prefill_rows, options_.rows_max - decoding);
     admit(rows);
     share_prefill(rows);
     build();
     return step_;
 }
 
-void Scheduler::commit(std::span<const RowResult> results) {
-    CHECK(results.size() == logit_rows_.size(), "{} results for {} rows", results.size(), logit_rows_.size());
-    for (const StepItem& item : items_) {
+void Scheduler::commit(std::span<const ItemResult> results) {
+    CHECK(results.size() == items_.size(), "{} results for {} items", results.size(), items_.size());
+    for (size_t i = 0; i < items_.size(); ++i) {
+        const StepItem& item = items_[i];
+        const ItemResult& result = results[i];
         Sequence& sequence = *item.sequence;
-        sequence.computed_tokens += item.n_rows;
-        publish_pages(sequence, item.n_rows);
-        if (item.logit_row < 0) continue;
-        const RowResult& result = results[static_cast<size_t>(item.logit_row)];
-        if (result.ends)
-            end(sequence);
-        else
-            append_token(sequence, result.token, pages_.page_tokens());
+        const bool whole = item.n_rows >= sequence.remaining();
+        CHECK(whole || result.tokens.empty(), "sequence {} goes on too early", sequence.id);
+        const int32_t known = std::min(item.n_rows, sequence.remaining());
+        // A row of the draft counts when its guess has become a token; the newest token has no row yet.
+        const auto come_true =
+            static_cast<int32_t>(result.tokens.size()) - (result.tokens.empty() || result.ends ? 0 : 1);
+        for (const TokenId token : result.tokens) append_token(sequence, token, pages_.page_tokens());
+        sequence.computed_tokens += known + come_true;
+        CHECK(known + come_true <= item.n_rows, "sequence {}: {} tokens of {} rows", sequence.id,
+              result.tokens.size(), item.n_rows);
+        publish_pages(sequence, known + come_true);
+        sequence.logits_from = std::clamp(sequence.computed_tokens, sequence.logits_from, sequence.logits_to);
+        sequence.draft.clear();
+        if (result.ends) end(sequence);
     }
 }
 
@@ -92,6 +104,29 @@ void Scheduler::make_room_for_decoding() {
     }
 }
 
+// Rows behind the last tokens, as far as steps, logits and pages have room that nobody needs.
+void Scheduler::add_drafts() {
+    int32_t rows = options_.rows_max;
+    for (const Sequence* sequence : running_) rows -= sequence->scheduled_rows;
+    // Prompts come first: they get half of what is left.
+    if (!waiting_.empty() || std::ranges::any_of(running_, is_prefilling)) rows /= 2;
+    auto spare_pages = pages_.available() - static_cast<int32_t>(n_running());
+    for (Sequence* sequence : running_) {
+        if (sequence->scheduled_rows != 1 || sequence->draft.empty()) continue;
+        const auto pages = static_cast<int32_t>(sequence->pages.size());
+        const int32_t paged = (pages + std::max(spare_pages, 0)) * pages_.page_tokens() - sequence->size();
+        const int32_t guesses =
+            std::min({static_cast<int32_t>(sequence->draft.size()), rows, spare_logits_, paged});
+        sequence->draft.resize(static_cast<size_t>(std::max(guesses, 0)));
+        if (guesses <= 0) continue;
+        for (int32_t page = pages; page < pages_.pages_for(sequence->size() + guesses); ++page, --spare_pages)
+            sequence->pages.push_back(pages_.allocate());
+        sequence->scheduled_rows += guesses;
+        spare_logits_ -= guesses;
+        rows -= guesses;
+    }
+}
+
 void Scheduler::admit(int32_t prefill_rows) {
     auto prompts = static_cast<size_t>(std::ranges::count_if(running_, is_prefilling));
     int64_t backlog = 0;
@@ -112,10 +147,11 @@ void Scheduler::admit(int32_t prefill_rows) {
 
 // Takes all pages that the tokens known so far need, cached ones first; leaves one for each that runs.
 Scheduler::Admission Scheduler::try_admit(Sequence& sequence) {
-    // The last token is always computed: its logits are wanted.
-    pages_.acquire_prefix(std::span(sequence.tokens).first(sequence.tokens.size() - 1), sequence.page_hashes,
-                          sequence.pages);
-    if (is_being_computed(sequence)) {
+    // The last token is always computed: its logits are wanted, and so may be those of others.
+    const size_t most =
+        sequence.wants_more_logits() ? static_cast<size_t>(sequence.logits_from) : sequence.tokens.size() - 1;
+    pages_.acquire_prefix(std::span(sequence.tokens).first(most), sequence.page_hashes, sequence.pages);
+    if (!sequence.wants_more_logits() && is_being_computed(sequence)) {
         pages_.release(sequence.pages);
         return Admission::kLater;
     }
@@ -160,8 +196,10 @@ void Scheduler::share_prefill(int32_t rows) {
         if (!sequence->stalled && sequence->scheduled_rows == 0) prefilling_.push_back(sequence);
     if (prefilling_.empty()) return;
 
-    const auto give = [&rows](Sequence& sequence, int32_t most) {
-        const int32_t given = std::min(most, sequence.remaining() - sequence.scheduled_rows);
+    const auto give = [this, &rows](Sequence& sequence, int32_t most) {
+        const int32_t given =
+            rows_allowed(sequence, std::min(most, sequence.remaining() - sequence.scheduled_rows));
+        if (sequence.wants_more_logits()) spare_logits_ -= given;
         sequence.scheduled_rows += given;
         rows -= given;
     };
@@ -172,20 +210,31 @@ void Scheduler::share_prefill(int32_t rows) {
     for (Sequence* sequence : prefilling_) give(*sequence, rows);
 }
 
+// Each sequence has a row of logits to itself; one that wants many shares the spare ones.
+int32_t Scheduler::rows_allowed(const Sequence& sequence, int32_t most) const {
+    if (!sequence.wants_more_logits()) return most;
+    const int32_t own = sequence.scheduled_rows == 0 ? 1 : 0;
+    return std::clamp(most, 0, std::max(spare_logits_, 0) + own);
+}
+
 void Scheduler::build() {
     tokens_.clear();
     positions_.clear();
     logit_rows_.clear();
     slices_.clear();
     items_.clear();
-    step_.prefill_rows = 0;
+    step_.prefill_rows = step_.draft_rows = 0;
     // Single rows first: kernels find them together.
     for (Sequence* sequence : running_)
         if (sequence->scheduled_rows == 1) add_item(*sequence);
     for (Sequence* sequence : running_)
         if (sequence->scheduled_rows > 1) add_item(*sequence);
-    for (const StepItem& item : items_)
-        if (item.sequence->remaining() > 1) step_.prefill_rows += item.n_rows;
+    for (const StepItem& item : items_) {
+        if (item.sequence->remaining() > 1)
+            step_.prefill_rows += item.n_rows;
+        else
+            step_.draft_rows += item.n_rows - 1;
+    }
     step_.batch = {.tokens = tokens_, .positions = positions_, .slices = slices_, .logit_rows = logit_rows_};
     step_.items = items_;
     step_.admitted = admitted_;
@@ -194,21 +243,29 @@ void Scheduler::build() {
 void Scheduler::add_item(Sequence& sequence) {
     const auto first_row = static_cast<int32_t>(tokens_.size());
     const int32_t n_rows = sequence.scheduled_rows;
-    for (int32_t position = sequence.computed_tokens; position < sequence.computed_tokens + n_rows;
-         ++position) {
-        tokens_.push_back(sequence.tokens[static_cast<size_t>(position)]);
+    const int32_t end = sequence.computed_tokens + n_rows;
+    for (int32_t position = sequence.computed_tokens; position < end; ++position) {
+        tokens_.push_back(position < sequence.size()
+                              ? sequence.tokens[static_cast<size_t>(position)]
+                              : sequence.draft[static_cast<size_t>(position - sequence.size())]);
         positions_.push_back(position);
     }
     slices_.push_back({.first_row = first_row,
                        .n_rows = n_rows,
                        .kv_tokens = sequence.computed_tokens,
                        .pages = sequence.pages});
-    int32_t logit_row = -1;
-    if (n_rows == sequence.remaining()) {
-        logit_row = static_cast<int32_t>(logit_rows_.size());
-        logit_rows_.push_back(first_row + n_rows - 1);
-    }
-    items_.push_back({.sequence = &sequence, .n_rows = n_rows, .logit_row = logit_row});
+    // Wanted are the logits of [logits_from, logits_to), of the last token and of the draft: always a run of
+    // rows up to the last one, or none.
+    int32_t first_logit = end;
+    if (end >= sequence.size()) first_logit = sequence.size() - 1;
+    if (sequence.wants_more_logits() && end > sequence.logits_from)
+        first_logit = std::max(sequence.computed_tokens, sequence.logits_from);
+    items_.push_back({.sequence = &sequence,
+                      .n_rows = n_rows,
+                      .logit_row = static_cast<int32_t>(logit_rows_.size()),
+                      .n_logits = end - first_logit});
+    for (int32_t position = first_logit; position < end; ++position)
+        logit_rows_.push_back(first_row + position - sequence.computed_tokens);
 }
 
 // The youngest of those that could not use their pages now anyway.
@@ -223,6 +280,7 @@ void Scheduler::preempt(Sequence& sequence) {
     pages_.release(sequence.pages);
     sequence.computed_tokens = 0;
     sequence.scheduled_rows = 0;
+    sequence.draft.clear();
     sequence.state = SequenceState::kWaiting;
     std::erase(running_, &sequence);
     insert_by_age(waiting_, sequence);

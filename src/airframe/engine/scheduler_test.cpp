@@ -13,7 +13,7 @@ constexpr int32_t kPageTokens = 4;
 class SchedulerTest : public ::testing::Test {
   protected:
     PagePool pages_{16, kPageTokens};
-    Scheduler scheduler_{{.sequences_max = 4, .rows_max = 8}, pages_};
+    Scheduler scheduler_{{.sequences_max = 4, .rows_max = 8, .logit_rows_max = 6}, pages_};
     std::vector<std::unique_ptr<Sequence>> sequences_;
 
     // Tokens `first`, first + 1, …
@@ -33,7 +33,10 @@ class SchedulerTest : public ::testing::Test {
     }
     // Computes the step; each row of logits yields `token`.
     void commit(const Step& step, TokenId token = 100) {
-        scheduler_.commit(std::vector<RowResult>(step.batch.logit_rows.size(), {.token = token}));
+        std::vector<ItemResult> results(step.items.size());
+        for (size_t i = 0; i < results.size(); ++i)
+            if (step.items[i].n_rows >= step.items[i].sequence->remaining()) results[i].tokens = {&token, 1};
+        scheduler_.commit(results);
         const auto fault = scheduler_.find_fault();
         EXPECT_FALSE(fault) << *fault;
     }

@@ -22,24 +22,31 @@ inline uint64_t chain_hash(uint64_t previous, std::span<const TokenId> page) {
     return hash;
 }
 
+// Guesses checked at once: with the token before them they are few enough for every kernel to compute each
+// row as it would alone.
+inline constexpr size_t kDraftTokensMax = 5;
+
 enum class SequenceState : uint8_t { kNew, kWaiting, kRunning, kDone };
 
 // Invariants: computed_tokens < tokens.size() between steps; only a running sequence has pages, enough for
 // computed_tokens; pages 0 … computed_tokens / page_tokens - 1 are published in the pool.
 struct Sequence {
-    uint64_t id = 0;                    // ascends with arrival: the smaller, the older
-    std::vector<TokenId> tokens;        // prompt, then what was generated
-    std::vector<uint64_t> page_hashes;  // chain_hash of each full page of tokens
-    std::vector<int32_t> pages;         // page table
-    int32_t computed_tokens = 0;        // whose keys and values lie in pages
-    int32_t cached_tokens = 0;          // of the prompt, found in the prefix cache when first admitted
-    int32_t scheduled_rows = 0;         // of the step being made
+    uint64_t id = 0;                         // ascends with arrival: the smaller, the older
+    std::vector<TokenId> tokens;             // prompt, then what was generated
+    std::vector<uint64_t> page_hashes;       // chain_hash of each full page of tokens
+    std::vector<int32_t> pages;              // page table
+    int32_t computed_tokens = 0;             // whose keys and values lie in pages
+    int32_t cached_tokens = 0;               // of the prompt, found in the prefix cache when first admitted
+    int32_t scheduled_rows = 0;              // of the step being made
+    std::vector<TokenId> draft;              // guesses at the next tokens, to be computed with the last one
+    int32_t logits_from = 0, logits_to = 0;  // positions whose logits are wanted beside the last one's
     SequenceState state = SequenceState::kNew;
     bool admitted = false;  // at least once: a preempted sequence waits again
     bool stalled = false;   // its reader is behind: not to be scheduled
 
     int32_t size() const { return static_cast<int32_t>(tokens.size()); }
     int32_t remaining() const { return size() - computed_tokens; }
+    bool wants_more_logits() const { return logits_from < logits_to; }
 };
 
 inline void append_token(Sequence& sequence, TokenId token, int32_t page_tokens) {
@@ -57,6 +64,7 @@ inline Sequence make_sequence(std::span<const TokenId> prompt, int32_t tokens_ma
     sequence.tokens.reserve(static_cast<size_t>(tokens_max));
     sequence.page_hashes.reserve(pages_max);
     sequence.pages.reserve(pages_max);
+    sequence.draft.reserve(kDraftTokensMax);
     for (const TokenId token : prompt) append_token(sequence, token, page_tokens);
     return sequence;
 }

@@ -24,6 +24,8 @@ struct Client {
     int32_t answer_max = 0;
     int ends = 0;
     bool cancelled = false;
+    int32_t scored = 0;  // positions of the prompt whose logits have come
+    bool wants_scores = false;
     bool live() const { return ends == 0; }
 };
 
@@ -35,8 +37,11 @@ class Day {
           n_pages_(2 + below(20)),
           sequences_max_(1 + below(6)),
           rows_max_(sequences_max_ + below(12)),
+          logit_rows_max_(sequences_max_ + below(8)),
           pages_(n_pages_, page_tokens_),
-          scheduler_({.sequences_max = sequences_max_, .rows_max = rows_max_}, pages_),
+          scheduler_(
+              {.sequences_max = sequences_max_, .rows_max = rows_max_, .logit_rows_max = logit_rows_max_},
+              pages_),
           model_(n_pages_, page_tokens_, kVocab, next_token) {
         for (auto& beginning : beginnings_) beginning = random_tokens(ctx() / 2);
     }
@@ -57,6 +62,7 @@ class Day {
 
     uint64_t preemptions() const { return scheduler_.n_preemptions(); }
     uint64_t cached_tokens() const { return cached_tokens_; }
+    uint64_t drafted_tokens() const { return drafted_tokens_; }
 
   private:
     int32_t below(int32_t bound) {
@@ -82,6 +88,9 @@ class Day {
         client->answer_max = 1 + below(ctx() - static_cast<int32_t>(client->prompt.size()));
         client->sequence = make_sequence(client->prompt, ctx(), page_tokens_);
         client->sequence.id = clients_.size() + 1;
+        client->wants_scores = below(6) == 0;
+        if (client->wants_scores)
+            client->sequence.logits_to = static_cast<int32_t>(client->prompt.size()) - 1;
         scheduler_.add(client->sequence);
         clients_.push_back(std::move(client));
     }
@@ -102,7 +111,24 @@ class Day {
         }
     }
 
+    // Guesses, most of them right.
+    void draft() {
+        for (const auto& client : clients_) {
+            Sequence& sequence = client->sequence;
+            sequence.draft.clear();
+            const int32_t room = client->answer_max - static_cast<int32_t>(client->answer.size()) - 1;
+            if (!client->live() || sequence.state != SequenceState::kRunning || below(2) == 0) continue;
+            std::vector<TokenId> context = sequence.tokens;
+            for (int32_t n = below(static_cast<int32_t>(kDraftTokensMax) + 1); n > 0; --n) {
+                if (static_cast<int32_t>(sequence.draft.size()) >= room) break;
+                context.push_back(below(5) == 0 ? below(kVocab) : next_token(context));
+                sequence.draft.push_back(context.back());
+            }
+        }
+    }
+
     void one_step() {
+        draft();
         const Step& step = scheduler_.next(1 + below(rows_max_ + 3));
         check_sound();
         check_batch(step);
@@ -110,21 +136,41 @@ class Day {
         if (below(50) == 0) return;  // the forward pass has failed
         logits_.resize(step.batch.logit_rows.size() * kVocab);
         model_.forward(step.batch, logits_);
-        results_.assign(step.batch.logit_rows.size(), {});
-        for (const StepItem& item : step.items)
-            if (item.logit_row >= 0) results_[static_cast<size_t>(item.logit_row)] = answer(item);
+        results_.assign(step.items.size(), {});
+        new_tokens_.assign(step.items.size(), {});
+        for (size_t i = 0; i < step.items.size(); ++i) results_[i] = answer(step.items[i], new_tokens_[i]);
         scheduler_.commit(results_);
         check_sound();
     }
 
-    RowResult answer(const StepItem& item) {
+    // Each position of a prompt that wants them has its logits once, in order.
+    int32_t check_scores(const StepItem& item) {
         Client& client = *clients_[item.sequence->id - 1];
-        const auto row = logits_.begin() + static_cast<ptrdiff_t>(item.logit_row) * kVocab;
-        const auto token = static_cast<TokenId>(std::max_element(row, row + kVocab) - row);
-        client.answer.push_back(token);
-        const bool ends = token == kEnd || static_cast<int32_t>(client.answer.size()) == client.answer_max;
-        if (ends) ++client.ends;
-        return {.token = token, .ends = ends};
+        const int32_t first = item.sequence->computed_tokens + item.n_rows - item.n_logits;
+        if (!client.wants_scores) return 0;
+        const auto last = static_cast<int32_t>(client.prompt.size()) - 1;
+        int32_t row = 0;
+        for (; row < item.n_logits && client.scored < last; ++row, ++client.scored)
+            EXPECT_EQ(first + row, client.scored);
+        return row;
+    }
+
+    ItemResult answer(const StepItem& item, std::vector<TokenId>& tokens) {
+        Client& client = *clients_[item.sequence->id - 1];
+        const Sequence& sequence = *item.sequence;
+        for (int32_t i = check_scores(item); i < item.n_logits; ++i) {
+            const auto row = logits_.begin() + static_cast<ptrdiff_t>(item.logit_row + i) * kVocab;
+            const auto token = static_cast<TokenId>(std::max_element(row, row + kVocab) - row);
+            client.answer.push_back(token);
+            if (token == kEnd || static_cast<int32_t>(client.answer.size()) == client.answer_max) {
+                ++client.ends;
+                return {.tokens = tokens, .ends = true};
+            }
+            tokens.push_back(token);
+            if (i + 1 < item.n_logits && sequence.draft[tokens.size() - 1] != token) break;
+            drafted_tokens_ += i + 1 < item.n_logits ? 1 : 0;
+        }
+        return {.tokens = tokens};
     }
 
     void check_sound() {
@@ -135,6 +181,7 @@ class Day {
     void check_batch(const Step& step) {
         n_rows_ = static_cast<int32_t>(step.batch.tokens.size());
         ASSERT_LE(n_rows_, rows_max_);
+        ASSERT_LE(step.batch.logit_rows.size(), static_cast<size_t>(logit_rows_max_));
         ASSERT_LE(scheduler_.n_running(), static_cast<size_t>(sequences_max_));
         int32_t row = 0;
         for (size_t i = 0; i < step.items.size(); ++i) {
@@ -165,25 +212,27 @@ class Day {
             context.push_back(token);
         }
         if (client.cancelled) return;
+        ASSERT_EQ(client.scored, client.wants_scores ? static_cast<int32_t>(client.prompt.size()) - 1 : 0);
         ASSERT_TRUE(client.answer.back() == kEnd ||
                     static_cast<int32_t>(client.answer.size()) == client.answer_max);
     }
 
     base::Rng rng_;
-    int32_t page_tokens_, n_pages_, sequences_max_, rows_max_;
+    int32_t page_tokens_, n_pages_, sequences_max_, rows_max_, logit_rows_max_;
     PagePool pages_;
     Scheduler scheduler_;
     FakeModel model_;
     std::vector<TokenId> beginnings_[3];
     std::vector<std::unique_ptr<Client>> clients_;
     std::vector<float> logits_;
-    std::vector<RowResult> results_;
+    std::vector<ItemResult> results_;
+    std::vector<std::vector<TokenId>> new_tokens_;
     int32_t n_rows_ = 0;
-    uint64_t cached_tokens_ = 0;
+    uint64_t cached_tokens_ = 0, drafted_tokens_ = 0;
 };
 
 TEST(Simulation, NothingLeaksNobodyStarvesEveryoneGetsTheTextOfBeingAlone) {
-    uint64_t preemptions = 0, cached_tokens = 0;
+    uint64_t preemptions = 0, cached_tokens = 0, drafted_tokens = 0;
     for (uint64_t seed = 0; seed < 10000; ++seed) {
         SCOPED_TRACE(seed);
         Day day(seed);
@@ -191,10 +240,12 @@ TEST(Simulation, NothingLeaksNobodyStarvesEveryoneGetsTheTextOfBeingAlone) {
         ASSERT_FALSE(HasFatalFailure());
         preemptions += day.preemptions();
         cached_tokens += day.cached_tokens();
+        drafted_tokens += day.drafted_tokens();
     }
     // The days must have been hard enough to mean something.
     EXPECT_GT(preemptions, 10000u);
     EXPECT_GT(cached_tokens, 100000u);
+    EXPECT_GT(drafted_tokens, 10000u);
 }
 
 }  // namespace

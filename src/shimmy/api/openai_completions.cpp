@@ -1,5 +1,6 @@
 #include "shimmy/api/openai_completions.h"
 
+#include <cmath>
 #include <limits>
 #include <set>
 #include <utility>
@@ -99,10 +100,6 @@ base::Result<OpenAiCall> parse_openai_completions(const json::object& body) {
     call.request.echo = echo.value_or(false);
     TRY(const auto logprobs, fields.integer("logprobs", 0, kTopLogprobsMax));
     if (logprobs) call.request.top_logprobs = static_cast<int32_t>(*logprobs);
-    if (logprobs && call.request.echo) {
-        return std::unexpected(unsupported_value(
-            "logprobs", "together with 'echo' is not supported yet: prompts have no logprobs here."));
-    }
     return call;
 }
 
@@ -149,15 +146,28 @@ class CompletionsEncoder final : public OpenAiEncoder {
         json.begin_object().key("tokens").begin_array();
         for (const TokenInfo& token : tokens) json.value(token.chosen.bytes);
         json.end_array().key("token_logprobs").begin_array();
-        for (const TokenInfo& token : tokens) json.value(static_cast<double>(token.chosen.logprob));
+        for (const TokenInfo& token : tokens) write_logprob(json, token.chosen.logprob);
         json.end_array().key("top_logprobs").begin_array();
-        for (const TokenInfo& token : tokens) write_top(json, token.top);
+        for (const TokenInfo& token : tokens) {
+            if (std::isnan(token.chosen.logprob))
+                json.null();
+            else
+                write_top(json, token.top);
+        }
         json.end_array().key("text_offset").begin_array();
         for (const TokenInfo& token : tokens) {
             json.value(offset);
             offset += count_characters(token.chosen.bytes);
         }
         json.end_array().end_object();
+    }
+
+    // Null for the first token of a prompt, which nothing predicts.
+    static void write_logprob(JsonWriter& json, float logprob) {
+        if (std::isnan(logprob))
+            json.null();
+        else
+            json.value(static_cast<double>(logprob));
     }
 
     static void write_top(JsonWriter& json, const std::vector<TokenChoice>& top) {

@@ -13,7 +13,7 @@ namespace shimmy {
 
 struct LoadOptions {
     uint32_t batch_rows_max = 512;
-    uint32_t logit_rows_max = 64;
+    uint32_t logit_rows_max = 96;
     std::function<void(double)> on_progress;  // empty: a progress bar on stderr when it takes long
 };
 

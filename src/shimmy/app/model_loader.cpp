@@ -76,6 +76,9 @@ class LazyChat {
     base::Result<ChatTemplate> made_ = base::fail(base::ErrorCode::kInternal, "made by make()");
 };
 
+// Rows of logits beyond one for each stream: for guesses being checked and prompts being scored.
+constexpr uint32_t kSpareLogitRows = 32;
+
 struct LoaderOptions {
     std::string chat_template;
     ServingOptions serving;
@@ -102,7 +105,7 @@ base::Result<std::unique_ptr<LoadedModel>> load_for_serving(const ModelEntry& en
     const auto start = base::Clock::now();
     TRY(auto model, load_model(entry, global,
                                {.batch_rows_max = options.serving.batch_tokens,
-                                .logit_rows_max = options.serving.streams,
+                                .logit_rows_max = options.serving.streams + kSpareLogitRows,
                                 .on_progress = std::move(progress)}));
     const Metadata& metadata = model->file().metadata();
     TRY(std::shared_ptr<const Tokenizer> tokenizer, Tokenizer::create(metadata));

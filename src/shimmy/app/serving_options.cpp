@@ -29,7 +29,23 @@ void add_serving_options(CLI::App& command, ServingOptions& options) {
         .add_option("--deadline", options.deadline_s,
                     "Seconds a request may take, waiting included; 0: as long as it needs")
         ->check(CLI::Range(0.0, 1e6));
+    command
+        .add_option(
+            "--speculate", options.speculate,
+            "Guess tokens from the text so far and check several at once, which changes nothing but the "
+            "speed: off, auto (where it pays), always")
+        ->check(CLI::IsMember({"off", "auto", "always"}))
+        ->capture_default_str();
 }
+
+namespace {
+
+airframe::Speculation speculation_of(const std::string& name) {
+    if (name == "off") return airframe::Speculation::kOff;
+    return name == "always" ? airframe::Speculation::kAlways : airframe::Speculation::kWhereItPays;
+}
+
+}  // namespace
 
 airframe::EngineOptions engine_options(const ServingOptions& serving, const GlobalOptions& global) {
     airframe::EngineOptions options{
@@ -40,6 +56,7 @@ airframe::EngineOptions engine_options(const ServingOptions& serving, const Glob
         .max_sequences = serving.streams,
         .queue = serving.queue,
         .kv_type = airframe::kv_type_of(global.kv_quant).value_or(airframe::KvType::kF16)};
+    options.speculation = speculation_of(serving.speculate);
     if (serving.deadline_s > 0)
         options.deadline = std::chrono::nanoseconds(static_cast<int64_t>(serving.deadline_s * 1e9));
     return options;

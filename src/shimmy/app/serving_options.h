@@ -15,6 +15,7 @@ struct ServingOptions {
     uint32_t queue = 256;
     uint32_t kv_tokens = 0;
     double deadline_s = 0;  // 0: none
+    std::string speculate = "auto";
 };
 
 void add_serving_options(CLI::App& command, ServingOptions& options);

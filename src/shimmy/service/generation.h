@@ -64,8 +64,8 @@ struct GenerateRequest {
     uint32_t n = 1;  // choices per prompt; choice = prompt * n + i
     SamplingOverrides sampling;
     std::vector<std::string> stop;
-    int32_t max_tokens = -1;              // -1: up to the context; 0: the prompt is computed only
-    bool echo = false;                    // each choice begins with its prompt's text
+    int32_t max_tokens = -1;  // -1: up to the context; 0: the prompt is computed only
+    bool echo = false;        // each choice begins with its prompt's text, with its logprobs if asked
     std::optional<int32_t> top_logprobs;  // absent: no logprobs; 0: of the chosen token only
     std::optional<Constraint> constraint;
 };
@@ -73,7 +73,7 @@ struct GenerateRequest {
 // A token as text: bytes that may be a part of a character.
 struct TokenChoice {
     std::string bytes;
-    float logprob;  // finite, <= 0
+    float logprob;  // finite, <= 0; of a text's first token, which nothing predicts: NaN
 };
 struct TokenInfo {
     TokenChoice chosen;

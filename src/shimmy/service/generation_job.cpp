@@ -1,6 +1,7 @@
 #include "shimmy/service/generation_job.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace shimmy {
@@ -59,7 +60,8 @@ base::Result<void> GenerationJob::submit_all(const LoadedModel& model) {
     streams_.resize(choices);
     for (size_t p = 0; p < request_.prompts.size(); ++p) {
         TRY(PreparedPrompt prompt, prepare_prompt(model, p));
-        if (request_.echo) echo_.push_back(std::move(prompt.text));
+        if (request_.echo)
+            echo_.push_back({std::move(prompt.text), prompt.tokens.empty() ? 0 : prompt.tokens.front()});
         for (uint32_t i = 0; i < request_.n; ++i) {
             const auto choice = static_cast<uint32_t>(p) * request_.n + i;
             TRY(streams_[choice], submit(model, prompt.tokens, choice));
@@ -115,6 +117,7 @@ base::Result<std::unique_ptr<airframe::EventStream>> GenerationJob::submit(const
     request.max_tokens = request_.max_tokens;
     request.stop = request_.stop;
     request.top_logprobs = request_.top_logprobs;
+    if (request_.echo) request.prompt_logprobs = request_.top_logprobs;
     TRY(auto stream, model.engine->submit(std::move(request)));
     stream->on_ready([waker = waker_] { waker->wake(); });
     return stream;
@@ -171,7 +174,10 @@ std::optional<GenerationEvent> GenerationJob::try_next() {
 void GenerationJob::accept(uint32_t choice, airframe::GenEvent event) {
     if (std::holds_alternative<airframe::Admitted>(event)) {
         if (!std::exchange(started_, true)) pending_.push_back(Started{});
-        if (request_.echo) pending_.push_back(TextDelta{choice, echo_[choice / request_.n], {}});
+        if (request_.echo && !request_.top_logprobs)
+            pending_.push_back(TextDelta{choice, echo_[choice / request_.n].text, {}});
+    } else if (auto* scores = std::get_if<airframe::PromptLogprobs>(&event)) {
+        accept(choice, *scores);
     } else if (auto* delta = std::get_if<airframe::Delta>(&event)) {
         accept(choice, std::move(*delta));
     } else if (auto* finished = std::get_if<airframe::Finished>(&event)) {
@@ -181,17 +187,30 @@ void GenerationJob::accept(uint32_t choice, airframe::GenEvent event) {
     }
 }
 
-void GenerationJob::accept(uint32_t choice, airframe::Delta delta) {
+TokenInfo GenerationJob::describe(const airframe::Delta::Logprobs& logprobs) const {
     const airframe::Tokenizer& tokenizer = model_->engine->tokenizer();
     const auto named = [&](const airframe::TokenLogprob& token) {
         return TokenChoice{tokenizer.token_bytes(token.id, true), token.logprob};
     };
+    TokenInfo info{named(logprobs.chosen), {}};
+    std::ranges::transform(logprobs.top, std::back_inserter(info.top), named);
+    return info;
+}
+
+// The prompt's own text, token by token with its scores.
+void GenerationJob::accept(uint32_t choice, const airframe::PromptLogprobs& scores) {
+    const Echo& echo = echo_[choice / request_.n];
+    TextDelta out{choice, echo.text, {}};
+    out.logprobs.push_back(
+        describe({.chosen = {echo.first, std::numeric_limits<float>::quiet_NaN()}, .top = {}}));
+    for (const auto& logprobs : scores.tokens) out.logprobs.push_back(describe(logprobs));
+    pending_.push_back(std::move(out));
+}
+
+void GenerationJob::accept(uint32_t choice, airframe::Delta delta) {
     TextDelta out{choice, std::move(delta.text), {}};
     out.logprobs.reserve(delta.logprobs.size());
-    for (const auto& logprobs : delta.logprobs) {
-        TokenInfo& info = out.logprobs.emplace_back(named(logprobs.chosen));
-        std::ranges::transform(logprobs.top, std::back_inserter(info.top), named);
-    }
+    for (const auto& logprobs : delta.logprobs) out.logprobs.push_back(describe(logprobs));
     if (!out.text.empty() || !out.logprobs.empty()) pending_.push_back(std::move(out));
 }
 
@@ -208,6 +227,8 @@ void GenerationJob::accept(uint32_t choice, airframe::Finished finished) {
     totals_.timings.queue_s = std::max(totals_.timings.queue_s, finished.timings.queue_s);
     totals_.timings.prefill_s = std::max(totals_.timings.prefill_s, finished.timings.prefill_s);
     totals_.timings.decode_s = std::max(totals_.timings.decode_s, finished.timings.decode_s);
+    totals_.timings.draft_tokens += finished.timings.draft_tokens;
+    totals_.timings.draft_tokens_accepted += finished.timings.draft_tokens_accepted;
     pending_.push_back(ChoiceEnd{choice, finished.reason, std::move(finished.stop_sequence), finished.usage,
                                  finished.timings});
     if (--choices_open_ == 0) pending_.push_back(GenerationEnd{totals_});

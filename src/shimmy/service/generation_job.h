@@ -45,7 +45,9 @@ class GenerationJob {
     void settle(base::Result<void> prepared);
 
     void accept(uint32_t choice, airframe::GenEvent event);
+    void accept(uint32_t choice, const airframe::PromptLogprobs& scores);
     void accept(uint32_t choice, airframe::Delta delta);
+    TokenInfo describe(const airframe::Delta::Logprobs& logprobs) const;
     void accept(uint32_t choice, airframe::Finished finished);
     void fault(base::Error error);
 
@@ -62,7 +64,11 @@ class GenerationJob {
     ModelLease model_;
     std::vector<std::unique_ptr<airframe::EventStream>> streams_;  // by choice; null when over
     std::deque<GenerationEvent> pending_;
-    std::vector<std::string> echo_;  // by prompt, until Started
+    struct Echo {
+        std::string text;
+        airframe::TokenId first;  // token of the prompt
+    };
+    std::vector<Echo> echo_;  // by prompt
     Totals totals_;
     uint32_t choices_open_ = 0;
     uint32_t next_choice_ = 0;  // takes turns
