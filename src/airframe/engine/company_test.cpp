@@ -216,7 +216,8 @@ TEST(KvTypes, TakeTheBytesThatTheFormulaSays) {
         EXPECT_EQ((*engine)->kv_bytes(), 512u * 2 * 2 * 2 * static_cast<uint64_t>(vector_bytes));
         if (type == KvType::kF32) f32_bytes = (*engine)->kv_bytes();
         EXPECT_EQ(kv_type_of(kv_type_name(type)), type);
-        auto stream = (*engine)->submit({.prompt = std::vector<TokenId>(70, 5), .max_tokens = 8});
+        auto stream =
+            (*engine)->submit({.prompt = std::vector<TokenId>(70, 5), .max_tokens = 8, .ignore_eos = true});
         ASSERT_TRUE(stream);
         EXPECT_FALSE(read(**stream).empty());
         if (type == KvType::kInt4) {

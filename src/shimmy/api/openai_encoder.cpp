@@ -44,6 +44,10 @@ void write_timings(JsonWriter& json, const airframe::Usage& usage, const airfram
     json.key("predicted_n").value(usage.completion_tokens);
     json.key("predicted_ms").value(rounded(timings.decode_s * 1e3));
     json.key("predicted_per_second").value(per_second(usage.completion_tokens, timings.decode_s));
+    if (timings.draft_tokens > 0) {  // speculative decoding: guesses checked, and those that came true
+        json.key("draft_n").value(timings.draft_tokens);
+        json.key("draft_n_accepted").value(timings.draft_tokens_accepted);
+    }
     json.end_object();
 }
 
