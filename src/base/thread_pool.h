@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <mutex>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace base {
@@ -28,8 +29,10 @@ class ThreadPool {
     // done.
     template <class Body>
     void run(Body&& body) {
-        run_erased([](void* context, int part, int parts) { (*static_cast<Body*>(context))(part, parts); },
-                   const_cast<void*>(static_cast<const void*>(&body)));
+        using Callable = std::remove_reference_t<Body>;  // an lvalue's Body is a reference
+        run_erased(
+            [](void* context, int part, int parts) { (*static_cast<Callable*>(context))(part, parts); },
+            const_cast<void*>(static_cast<const void*>(&body)));
     }
 
   private:

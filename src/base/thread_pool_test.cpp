@@ -31,5 +31,15 @@ TEST(ThreadPool, WakesAfterParking) {
     EXPECT_EQ(sum, 15);
 }
 
+TEST(ThreadPool, TakesBodiesWithNamesAndConstantOnes) {
+    ThreadPool pool(3);
+    std::atomic<int> sum = 0;
+    auto named = [&](int part, int) mutable { sum += part; };
+    const auto constant = [&](int part, int) { sum += 10 * part; };
+    pool.run(named);
+    pool.run(constant);
+    EXPECT_EQ(sum, 33);
+}
+
 }  // namespace
 }  // namespace base

@@ -1,5 +1,4 @@
-// One sequence alone through a model: logits of every position. For checks and tools; serving goes through
-// the engine.
+// A list of tokens through a model (lone_sequence.h): logits of every position. For checks and tools.
 #pragma once
 
 #include <cstdint>

@@ -7,12 +7,12 @@
 #include <cstdio>
 #include <cstring>
 
+#include "airframe/model/lone_sequence.h"
 #include "base/rng.h"
 #include "base/system.h"
 #include "shimmy/app/command.h"
 #include "shimmy/app/json_text.h"
 #include "shimmy/app/load_model.h"
-#include "shimmy/app/lone_sequence.h"
 #include "shimmy/app/models.h"
 #include "shimmy/app/terminal.h"
 #include "shimmy/app/version.h"
@@ -74,7 +74,7 @@ std::vector<int32_t> random_tokens(size_t count, uint32_t vocab) {
 base::Result<Measured> measure(airframe::Model& model, const BenchOptions& options) {
     const auto prompt = random_tokens(options.prompt_tokens, model.spec().vocab);
     const auto answer = random_tokens(options.decode_tokens, model.spec().vocab);
-    TRY(auto sequence, LoneSequence::create(model, options.prompt_tokens + options.decode_tokens));
+    TRY(auto sequence, airframe::LoneSequence::create(model, options.prompt_tokens + options.decode_tokens));
     std::vector<double> prefill, decode;
     LogitsHash hash;
     for (uint32_t run = 0; run <= options.runs; ++run) {
