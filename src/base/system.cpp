@@ -3,6 +3,7 @@
 #include <pwd.h>
 #include <sched.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -52,6 +53,15 @@ std::filesystem::path home_dir() {
     if (auto profile = env("USERPROFILE")) return *profile;
     const passwd* user = ::getpwuid(::getuid());
     return user != nullptr ? user->pw_dir : "";
+}
+
+bool allow_tiles() {
+#if defined(__x86_64__)
+    constexpr int kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+    return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+    return false;
+#endif
 }
 
 int usable_cpus() {

@@ -18,6 +18,10 @@ std::filesystem::path home_dir();
 // Processors this process may use: affinity and cgroup quota counted, at least 1.
 int usable_cpus();
 
+// Asks the system, which gives the large tile registers (AMX) to processes that ask only, to give them to
+// this one. False where there is no such thing.
+bool allow_tiles();
+
 // Bytes of physical memory that can still be taken without swapping (cgroup limit counted).
 uint64_t available_memory_bytes();
 

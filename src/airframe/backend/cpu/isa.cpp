@@ -3,6 +3,8 @@
 #include <array>
 #include <string>
 
+#include "base/system.h"
+
 namespace airframe::cpu {
 
 extern const Kernels kScalarKernels;
@@ -10,6 +12,7 @@ extern const Kernels kScalarKernels;
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
 extern const Kernels kAvx512VnniKernels;
+extern const Kernels kAmxKernels;
 #endif
 
 namespace {
@@ -23,10 +26,17 @@ bool has_avx512() {
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
 bool has_avx512vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
+bool has_amx() {
+    static const bool allowed = has_avx512vnni() && __builtin_cpu_supports("avx512vbmi") &&
+                                __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("amx-tile") &&
+                                __builtin_cpu_supports("amx-bf16") && base::allow_tiles();
+    return allowed;
+}
 #endif
 
 constexpr std::array kIsas = std::to_array<Isa>({
 #if defined(__x86_64__)
+    {"amx", "AMX tiles and AVX-512 with VNNI", &kAmxKernels, has_amx},
     {"avx512vnni", "AVX-512 with VNNI", &kAvx512VnniKernels, has_avx512vnni},
     {"avx512", "AVX-512", &kAvx512Kernels, has_avx512},
     {"avx2", "AVX2", &kAvx2Kernels, has_avx2},

@@ -134,7 +134,14 @@ void Machine::panel_many(const Weight& w, const Input& input, Range rows, Arena&
     args.y_stride = kernels.panel_rows;
     const auto gemm_pairs = kernels.gemm_pairs[static_cast<int>(w.type)];
     args.packed = gemm_pairs ? input.pairs : input.floats;
-    (gemm_pairs ? gemm_pairs : kernels.gemm)(args);
+    if (gemm_pairs) return gemm_pairs(args);
+    for (; args.n_rows > 0; args.n_rows -= kPanelRows) {  // tiles take larger panels than floats
+        GemmArgs part = args;
+        part.n_rows = std::min(args.n_rows, kPanelRows);
+        kernels.gemm(part);
+        args.weights += kPanelRows * args.row_bytes;
+        args.y += kPanelRows;
+    }
 }
 
 }  // namespace airframe::cpu

@@ -49,16 +49,18 @@ static void tile_rows(const float* a, int64_t a_stride, int64_t rows, const floa
         tile<1, kVectors>(a + r * a_stride, a_stride, b, b_stride, depth, c + r * c_stride, c_stride, add);
 }
 
+template <class Format>
+constexpr int kChunkBytes = kChunk / Format::kBlock * Format::kBlockBytes;
+
 // Blocks to floats, for formats.h; n is a multiple of the block.
 template <class Format>
 static void unpack(const std::byte* p, float* out, int64_t n) {
     constexpr int kVectors = 2 * Format::kGroups / kLanes, kGroup = kChunk / Format::kGroups;
-    constexpr int kChunkBytes = kChunk / Format::kBlock * Format::kBlockBytes;
-    alignas(64) std::byte padded[kChunkBytes];
+    alignas(64) std::byte padded[kChunkBytes<Format>];
     alignas(64) float scales[kVectors * kLanes];
     alignas(64) uint8_t q[kChunk];
     alignas(64) float last[kChunk];
-    for (int64_t at = 0; at < n; at += kChunk, p += kChunkBytes) {
+    for (int64_t at = 0; at < n; at += kChunk, p += kChunkBytes<Format>) {
         const std::byte* from = p;
         const bool whole = n - at >= kChunk;
         if (!whole) {
@@ -88,6 +90,19 @@ static void unpack_float(const std::byte* p, float* out, int64_t n) {
     int64_t i = 0;
     for (; i + kLanes <= n; i += kLanes) store(out + i, Format::at(in + i));
     for (; i < n; ++i) out[i] = Format::one(in[i]);
+}
+
+// Where a chunk of a weight row lies. A short last one, as only formats with blocks of 32 have, is copied to
+// `padded` [kChunkBytes] and filled up with blocks of zeros.
+template <class Format>
+SIMD const std::byte* find_chunk(const GemmArgs& args, int row, int64_t chunk, std::byte* padded) {
+    const std::byte* p = args.weights + static_cast<size_t>(row) * args.row_bytes +
+                         static_cast<size_t>(chunk) * args.chunk_bytes;
+    const int64_t depth = args.cols - chunk * kChunk;
+    if (depth >= kChunk) return p;
+    std::memset(padded, 0, kChunkBytes<Format>);
+    std::memcpy(padded, p, static_cast<size_t>(depth / Format::kBlock * Format::kBlockBytes));
+    return padded;
 }
 
 static void pack(const PackArgs& args) {

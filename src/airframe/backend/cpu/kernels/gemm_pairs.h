@@ -129,19 +129,10 @@ static void gemm_pairs(const GemmArgs& args) {
     const int64_t chunks = (args.cols + kChunk - 1) / kChunk;
     const PairPanel panel = pair_panel(args.scratch);
     float* sums = args.scratch + kPanelRows * (kChunk + 32);
-    alignas(64) std::byte last[kChunk / Format::kBlock * Format::kBlockBytes];
+    alignas(64) std::byte padded_chunk[kChunkBytes<Format>];
     for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-        const int64_t depth = args.cols - chunk * kChunk;
-        for (int n = 0; n < args.n_rows; ++n) {
-            const std::byte* p = args.weights + static_cast<size_t>(n) * args.row_bytes +
-                                 static_cast<size_t>(chunk) * args.chunk_bytes;
-            if (depth < kChunk) {  // only formats with blocks of 32: blocks of zeros fill the chunk
-                std::memset(last, 0, sizeof last);
-                std::memcpy(last, p, static_cast<size_t>(depth / Format::kBlock * Format::kBlockBytes));
-                p = last;
-            }
-            unpack_pairs<Format>(p, panel, n);
-        }
+        for (int n = 0; n < args.n_rows; ++n)
+            unpack_pairs<Format>(find_chunk<Format>(args, n, chunk, padded_chunk), panel, n);
         for (int64_t block = 0; block < blocks; ++block) {
             const PairsChunk x = pairs_chunk(args.packed, block * chunks + chunk);
             float* to = sums + block * kTokenBlock;

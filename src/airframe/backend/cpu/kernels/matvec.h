@@ -5,6 +5,7 @@
 
 #include "airframe/backend/cpu/kernel_table.h"
 #include "airframe/backend/cpu/kernels/formats.h"
+#include "airframe/backend/cpu/kernels/gemm.h"
 
 namespace airframe::cpu {
 namespace {
@@ -47,18 +48,17 @@ SIMD void dot_chunk(const std::byte* p, const ActivationRow* x, int64_t chunk, F
 
 template <class Format, int kTokens>
 static void matvec_rows(const MatvecArgs& args, const ActivationRow* x, float* y) {
-    constexpr int kChunkBytes = kChunk / Format::kBlock * Format::kBlockBytes;
     const int64_t chunks = args.cols / kChunk, rest = args.cols % kChunk;
     for (int n = 0; n < args.n_rows; ++n) {
         Floats acc[kTokens], offsets[kTokens];
         for (int m = 0; m < kTokens; ++m) acc[m] = offsets[m] = splat(0);
         const std::byte* p = args.weights + static_cast<size_t>(n) * args.row_bytes;
-        for (int64_t chunk = 0; chunk < chunks; ++chunk, p += kChunkBytes) {
-            for (int i = 0; i < kChunkBytes; i += kCacheLine) prefetch(p + kPrefetchBytes + i);
+        for (int64_t chunk = 0; chunk < chunks; ++chunk, p += kChunkBytes<Format>) {
+            for (int i = 0; i < kChunkBytes<Format>; i += kCacheLine) prefetch(p + kPrefetchBytes + i);
             dot_chunk<Format, kTokens>(p, x, chunk, acc, offsets);
         }
         if (rest > 0) {  // only formats with blocks of 32: blocks of zeros fill the chunk
-            alignas(64) std::byte padded[kChunkBytes] = {};
+            alignas(64) std::byte padded[kChunkBytes<Format>] = {};
             std::memcpy(padded, p, static_cast<size_t>(rest / Format::kBlock * Format::kBlockBytes));
             dot_chunk<Format, kTokens>(padded, x, chunks, acc, offsets);
         }

@@ -14,6 +14,25 @@
 namespace airframe::cpu {
 namespace {
 
+// Calls visit.operator()<Format>(type) for each block format that kernels know.
+template <class Visit>
+constexpr void for_block_formats(Visit visit) {
+    visit.template operator()<FormatQ4_0>(QuantType::kQ4_0);
+    visit.template operator()<FormatQ4_1>(QuantType::kQ4_1);
+    visit.template operator()<FormatQ5_0>(QuantType::kQ5_0);
+    visit.template operator()<FormatQ5_1>(QuantType::kQ5_1);
+    visit.template operator()<FormatQ8_0>(QuantType::kQ8_0);
+    visit.template operator()<FormatQ2_K>(QuantType::kQ2_K);
+    visit.template operator()<FormatQ3_K>(QuantType::kQ3_K);
+    visit.template operator()<FormatQ4_K>(QuantType::kQ4_K);
+    visit.template operator()<FormatQ5_K>(QuantType::kQ5_K);
+    visit.template operator()<FormatQ6_K>(QuantType::kQ6_K);
+    visit.template operator()<FormatIQ4_NL>(QuantType::kIQ4_NL);
+    visit.template operator()<FormatIQ4_XS>(QuantType::kIQ4_XS);
+    visit.template operator()<FormatMXFP4>(QuantType::kMXFP4);
+    visit.template operator()<FormatTQ2_0>(QuantType::kTQ2_0);
+}
+
 template <class Format>
 constexpr void add_blocks(Kernels& k, QuantType type) {
     k.matvec[static_cast<int>(type)] = matvec<Format>;
@@ -44,20 +63,7 @@ constexpr Kernels make_kernels(const char* name, int matvec_rows_max) {
     add_floats<FloatsF32>(k, QuantType::kF32);
     add_floats<FloatsF16>(k, QuantType::kF16);
     add_floats<FloatsBF16>(k, QuantType::kBF16);
-    add_blocks<FormatQ4_0>(k, QuantType::kQ4_0);
-    add_blocks<FormatQ4_1>(k, QuantType::kQ4_1);
-    add_blocks<FormatQ5_0>(k, QuantType::kQ5_0);
-    add_blocks<FormatQ5_1>(k, QuantType::kQ5_1);
-    add_blocks<FormatQ8_0>(k, QuantType::kQ8_0);
-    add_blocks<FormatQ2_K>(k, QuantType::kQ2_K);
-    add_blocks<FormatQ3_K>(k, QuantType::kQ3_K);
-    add_blocks<FormatQ4_K>(k, QuantType::kQ4_K);
-    add_blocks<FormatQ5_K>(k, QuantType::kQ5_K);
-    add_blocks<FormatQ6_K>(k, QuantType::kQ6_K);
-    add_blocks<FormatIQ4_NL>(k, QuantType::kIQ4_NL);
-    add_blocks<FormatIQ4_XS>(k, QuantType::kIQ4_XS);
-    add_blocks<FormatMXFP4>(k, QuantType::kMXFP4);
-    add_blocks<FormatTQ2_0>(k, QuantType::kTQ2_0);
+    for_block_formats([&]<class Format>(QuantType type) { add_blocks<Format>(k, type); });
     k.pack = pack;
     k.gemm = gemm;
     k.pack_pairs = pack_pairs;
