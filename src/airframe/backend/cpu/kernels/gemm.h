@@ -128,10 +128,10 @@ static void pack(const PackArgs& args) {
     }
 }
 
-// sums [kPanelRows, padded] to y
+// sums [kPanelRows, padded] to y, in whole vectors of rows
 static void transpose_sums(const float* sums, int64_t padded, const GemmArgs& args) {
     for (int64_t token = 0; token < args.n_tokens; token += kLanes) {
-        for (int row = 0; row < kPanelRows; row += kLanes) {
+        for (int row = 0; row < args.n_rows; row += kLanes) {
             Floats square[kLanes];
             for (int i = 0; i < kLanes; ++i) square[i] = load(sums + (row + i) * padded + token);
             transpose(square);
