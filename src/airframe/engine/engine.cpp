@@ -7,13 +7,9 @@
 #include "airframe/engine/engine_loop.h"
 #include "airframe/engine/kv_plan.h"
 #include "base/log.h"
-#include "base/system.h"
 
 namespace airframe {
 namespace {
-
-// Tokens of a page: prefixes are shared in units of this, and a sequence wastes half of it on average.
-constexpr int32_t kPageTokens = 32;
 
 class ModelEngine final : public Engine {
   public:
@@ -68,15 +64,6 @@ base::Result<void> check_options(const EngineOptions& options) {
     return {};
 }
 
-// What the KV cache may take: the weights need their room, whether they lie in memory now or not, and so does
-// the rest of the machine.
-uint64_t kv_memory_bytes(const Model& model) {
-    constexpr uint64_t kHeadroomLeast = uint64_t{256} << 20;
-    const uint64_t available = base::available_memory_bytes();
-    const uint64_t taken = model.file().file_bytes() + std::max(kHeadroomLeast, available / 10);
-    return available > taken ? available - taken : 0;
-}
-
 }  // namespace
 
 base::Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<Model> model,
@@ -84,14 +71,11 @@ base::Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<Model> mode
                                                      const EngineOptions& options) {
     TRY_VOID(check_options(options));
     const ModelSpec& spec = model->spec();
-    TRY(const KvPlan plan, plan_kv(options, {.ctx_train_tokens = spec.ctx_train_tokens,
-                                             .bytes_per_token = kv_bytes_per_token(spec, options.kv_type),
-                                             .available_bytes = kv_memory_bytes(*model),
-                                             .page_tokens = kPageTokens}));
+    TRY(const KvPlan plan, plan_context(spec, model->file().file_bytes(), options));
     TRY(KvPool pool,
         KvPool::create(spec, model->backend(),
                        {.type = options.kv_type, .page_tokens = kPageTokens, .n_pages = plan.n_pages}));
-    model->set_context({.ctx_tokens = plan.ctx_tokens});
+    model->set_context({.ctx_tokens = plan.ctx_tokens, .yarn_factor = options.rope_scale});
 
     EngineOptions limits = options;
     limits.batch_tokens = std::min(options.batch_tokens, model->options().batch_rows_max);

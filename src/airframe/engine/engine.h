@@ -136,6 +136,7 @@ struct EngineOptions {
     uint32_t queue = 256;         // waiting at once; more are refused with kQueueFull
     uint32_t event_queue = 256;   // events a slow reader may leave unread before its sequence stalls
     KvType kv_type = KvType::kF16;
+    float rope_scale = 0;  // at least 1: YaRN by this factor, whatever the file says; 0: by the file
     std::optional<std::chrono::nanoseconds> deadline;  // of requests that name none
     Speculation speculation = Speculation::kWhereItPays;
 };

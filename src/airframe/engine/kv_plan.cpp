@@ -1,8 +1,10 @@
 #include "airframe/engine/kv_plan.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "airframe/engine/request_check.h"
+#include "base/system.h"
 
 namespace airframe {
 namespace {
@@ -24,7 +26,30 @@ std::unexpected<base::Error> too_big(uint64_t tokens, const KvNeeds& needs) {
         grouped(needs.available_bytes / kMiB));
 }
 
+// What the KV cache may take: the weights need their room, whether they lie in memory now or not, and so does
+// the rest of the machine.
+uint64_t kv_memory_bytes(uint64_t weights_bytes) {
+    constexpr uint64_t kHeadroomLeast = uint64_t{256} << 20;
+    const uint64_t available = base::available_memory_bytes();
+    const uint64_t taken = weights_bytes + std::max(kHeadroomLeast, available / 10);
+    return available > taken ? available - taken : 0;
+}
+
+// The context taken where none is asked for: the trained one, stretched where positions are to be.
+uint32_t own_context(const ModelSpec& spec, float rope_scale) {
+    const double stretched = spec.ctx_train_tokens * std::max(1.0, double{rope_scale});
+    return static_cast<uint32_t>(std::min(stretched, double{std::numeric_limits<int32_t>::max()}));
+}
+
 }  // namespace
+
+base::Result<KvPlan> plan_context(const ModelSpec& spec, uint64_t weights_bytes,
+                                  const EngineOptions& options) {
+    return plan_kv(options, {.ctx_train_tokens = own_context(spec, options.rope_scale),
+                             .bytes_per_token = kv_bytes_per_token(spec, options.kv_type),
+                             .available_bytes = kv_memory_bytes(weights_bytes),
+                             .page_tokens = kPageTokens});
+}
 
 base::Result<KvPlan> plan_kv(const EngineOptions& options, const KvNeeds& needs) {
     const auto page_tokens = static_cast<uint64_t>(needs.page_tokens);

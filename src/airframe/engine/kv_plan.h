@@ -27,4 +27,11 @@ struct KvNeeds {
 // kOutOfMemory with both numbers; kInvalidArgument when kv_tokens is less than the context.
 base::Result<KvPlan> plan_kv(const EngineOptions& options, const KvNeeds& needs);
 
+// The same for a model on this machine as it is now: before loading, what Engine::create will take.
+base::Result<KvPlan> plan_context(const ModelSpec& spec, uint64_t weights_bytes,
+                                  const EngineOptions& options);
+
+// Tokens of a page: prefixes are shared in units of this, and a sequence wastes half of it on average.
+inline constexpr int32_t kPageTokens = 32;
+
 }  // namespace airframe

@@ -12,16 +12,24 @@
 namespace airframe {
 
 enum class EmbedScale : uint8_t { kOne, kSqrtDim };
+// Whether attention and feed-forward read the same input and are added together.
+enum class Residual : uint8_t {
+    kSerial,
+    kParallel,
+    kByKey,     // the key use_parallel_residual decides; parallel without it
+    kByTensor,  // parallel where the layers have no ffn_norm
+};
 enum class LogitScale : uint8_t { kMultiply, kDivide };  // what to do with the metadata key logit_scale
 
 struct Family {
     std::string_view name;  // general.architecture
     RopePairs rope_pairs = RopePairs::kHalves;
     Activation act = Activation::kSilu;
-    bool parallel_residual = false;  // where the file has no use_parallel_residual key
+    Residual residual = Residual::kSerial;
     EmbedScale embed_scale = EmbedScale::kOne;
     uint32_t window_period = 0;      // 0: never a window; 1: every layer; n: all but each n-th layer
     uint32_t window_default = 0;     // tokens, where the file does not say
+    uint32_t no_rope_period = 0;     // n: each n-th layer rotates nothing; 0: all rotate
     float rope_base_local = 0;       // layers with a window, where the file does not say; 0: as the others
     float attn_softcap_default = 0;  // where the file does not say
     float logit_softcap_default = 0;

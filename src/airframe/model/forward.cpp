@@ -12,6 +12,13 @@ Rows normed(Backend& backend, const Rows& x, const Norm& norm, const Rows& room)
     return room;
 }
 
+const Rope& layer_rope(const ModelSpec& spec, const Scratch& s, uint32_t layer) {
+    static constexpr Rope kNone{};
+    const uint32_t period = spec.rope.none_period;
+    if (period > 0 && (layer + 1) % period == 0) return kNone;
+    return spec.attn.window[layer] > 0 ? s.rope_local : s.rope;
+}
+
 MoeArgs moe_args(const ModelSpec& spec, const MoeWeights& w, const Rows& x, const Rows& residual) {
     return {.x = x,
             .router = w.router,
@@ -55,7 +62,7 @@ void forward(const ModelSpec& spec, const Weights& weights, Backend& be, const B
         be.rope_store({.q = s.q,
                        .k = s.k,
                        .v = s.v,
-                       .rope = window > 0 ? s.rope_local : s.rope,
+                       .rope = layer_rope(spec, s, i),
                        .q_norm = layer.q_norm,
                        .k_norm = layer.k_norm,
                        .kv = kv,

@@ -1,9 +1,11 @@
 #include "airframe/model/model.h"
 
 #include "airframe/model/forward.h"
+#include "airframe/model/memory_estimate.h"
 #include "airframe/model/rope_table.h"
 #include "airframe/model/weights.h"
 #include "base/check.h"
+#include "base/system.h"
 
 namespace airframe {
 
@@ -71,6 +73,9 @@ Result<std::unique_ptr<Model>> Model::load(GgufFile file, std::unique_ptr<Backen
     state->backend = std::move(backend);
     state->options = options;
     TRY(state->spec, derive_spec(state->file));
+    TRY_VOID(check_memory(estimate_memory(state->spec, state->file.tensor_bytes(), options.batch_rows_max,
+                                          options.logit_rows_max),
+                          base::available_memory_bytes()));
     TRY(state->weights, load_weights(state->file, state->spec, *state->backend, options.on_progress));
     TRY_VOID(state->allocate_scratch());
     std::unique_ptr<Model> model(new Model(std::move(state)));

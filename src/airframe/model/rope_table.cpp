@@ -29,6 +29,16 @@ double yarn_stretch(double frequency, double pair, const YarnBorders& borders, d
     return frequency * (1 - ramp) + frequency / factor * ramp;
 }
 
+// Llama 3: wavelengths well within the original context stay, those beyond it are stretched, between them the
+// two mix.
+double llama3_stretch(double frequency, const ModelSpec& spec) {
+    const auto& rope = spec.rope;
+    const double turns = rope.ctx_original_tokens * frequency / (2 * std::numbers::pi);
+    const double keep = std::clamp(
+        (turns - rope.low_freq_factor) / (double{rope.high_freq_factor} - rope.low_freq_factor), 0.0, 1.0);
+    return frequency * keep + frequency / rope.factor * (1 - keep);
+}
+
 double longrope_magnitude(const ModelSpec& spec) {
     const double scale = static_cast<double>(spec.ctx_train_tokens) / spec.rope.ctx_original_tokens;
     return scale <= 1 ? 1 : std::sqrt(1 + std::log(scale) / std::log(spec.rope.ctx_original_tokens));
@@ -43,12 +53,14 @@ RopeTable::RopeTable(const ModelSpec& spec, const RopeFactors& factors, const Ro
     const double base = own_base ? rope.base_local : rope.base;
     // A local layer with a base of its own never looks further than its window: nothing to stretch.
     RopeScaling scaling = own_base ? RopeScaling::kNone : rope.scaling;
-    double factor = rope.factor;
-    const bool beyond_training = context.ctx_tokens > spec.ctx_train_tokens;
-    if (!own_base && (context.yarn_factor > 0 || (rope.scaling == RopeScaling::kNone && beyond_training))) {
+    // Beyond the trained context a rule with a factor stretches further; where there is none, YaRN begins.
+    const double beyond_training =
+        std::max(1.0, static_cast<double>(context.ctx_tokens) / spec.ctx_train_tokens);
+    double factor = rope.factor * beyond_training;
+    const bool no_factor = rope.scaling == RopeScaling::kNone || rope.scaling == RopeScaling::kLlama3;
+    if (!own_base && (context.yarn_factor > 0 || (no_factor && beyond_training > 1))) {
         scaling = RopeScaling::kYarn;
-        factor = context.yarn_factor > 0 ? context.yarn_factor
-                                         : static_cast<double>(context.ctx_tokens) / spec.ctx_train_tokens;
+        factor = context.yarn_factor > 0 ? context.yarn_factor : beyond_training;
     }
     const YarnBorders borders = yarn_borders(spec, base);
     const bool beyond = context.ctx_tokens > rope.ctx_original_tokens;
@@ -60,6 +72,8 @@ RopeTable::RopeTable(const ModelSpec& spec, const RopeFactors& factors, const Ro
         double frequency = std::pow(base, -2.0 * static_cast<double>(i) / rope.dims);
         if (!divisors.empty()) frequency /= divisors[i];
         if (scaling == RopeScaling::kLinear) frequency /= factor;
+        if (rope.scaling == RopeScaling::kLlama3 && divisors.empty())
+            frequency = llama3_stretch(frequency, spec);
         if (scaling == RopeScaling::kYarn)
             frequency = yarn_stretch(frequency, static_cast<double>(i), borders, factor);
         frequencies_[i] = frequency;

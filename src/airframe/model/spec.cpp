@@ -45,6 +45,28 @@ Result<void> read_norm(const Keys& keys, ModelSpec& spec) {
     return {};
 }
 
+// Which layers have a window: by the key's list of flags, by its period, else by the family's period.
+Result<void> read_windows(const Keys& keys, const Family& family, ModelSpec& spec) {
+    TRY(const uint32_t window,
+        keys.count_or("attention.sliding_window", 0, kContextMax, family.window_default));
+    auto& windows = spec.attn.window;
+    windows.assign(spec.n_layers, 0);
+    if (family.window_period == 0) return {};
+    constexpr auto kPattern = "attention.sliding_window_pattern";
+    TRY(const auto flags, keys.flags(kPattern));
+    if (flags) {
+        if (flags->size() != spec.n_layers)
+            return fail(ErrorCode::kBadFile, "{} has {} entries, expected one for each of {} layers",
+                        keys.full(kPattern), flags->size(), spec.n_layers);
+        for (uint32_t i = 0; i < spec.n_layers; ++i) windows[i] = (*flags)[i] ? window : 0;
+        return {};
+    }
+    TRY(const uint32_t period, keys.count_or(kPattern, 1, kLayersMax, family.window_period));
+    for (uint32_t i = 0; i < spec.n_layers; ++i)
+        if (period == 1 || (i + 1) % period != 0) windows[i] = window;
+    return {};
+}
+
 Result<void> read_attention(const Keys& keys, const Family& family, ModelSpec& spec) {
     auto& attn = spec.attn;
     TRY(attn.n_heads, keys.need_count("attention.head_count", 1, kHeadsMax));
@@ -66,12 +88,7 @@ Result<void> read_attention(const Keys& keys, const Family& family, ModelSpec& s
     if (attn.scale == 0) attn.scale = 1.0f / std::sqrt(scale_dim);
     TRY(attn.softcap, keys.number_or("attn_logit_softcapping", 0, kHuge, family.attn_softcap_default));
 
-    TRY(const uint32_t window,
-        keys.count_or("attention.sliding_window", 0, kContextMax, family.window_default));
-    attn.window.assign(spec.n_layers, 0);
-    for (uint32_t i = 0; i < spec.n_layers && family.window_period > 0; ++i)
-        if (family.window_period == 1 || (i + 1) % family.window_period != 0) attn.window[i] = window;
-    return {};
+    return read_windows(keys, family, spec);
 }
 
 Result<void> read_rope_scaling(const Keys& keys, ModelSpec& spec) {
@@ -86,20 +103,29 @@ Result<void> read_rope_scaling(const Keys& keys, ModelSpec& spec) {
     if (kind == "linear") rope.scaling = RopeScaling::kLinear;
     if (kind == "yarn") rope.scaling = RopeScaling::kYarn;
     if (kind == "longrope") rope.scaling = RopeScaling::kLongRope;
+    if (kind == "llama3") rope.scaling = RopeScaling::kLlama3;
     if (kind && *kind != "none" && rope.scaling == RopeScaling::kNone)
-        return fail(ErrorCode::kUnsupported, "{} is \"{}\"; known are none, linear, yarn and longrope",
+        return fail(ErrorCode::kUnsupported,
+                    "{} is \"{}\"; known are none, linear, yarn, longrope and llama3",
                     keys.full("rope.scaling.type"), base::printable(*kind, 64));
     TRY(rope.ctx_original_tokens,
         keys.count_or("rope.scaling.original_context_length", 1, kContextMax, spec.ctx_train_tokens));
     TRY(rope.attn_factor, keys.number_or("rope.scaling.attn_factor", 0, 1e6, 0));
     TRY(rope.yarn_beta_fast, keys.number_or("rope.scaling.yarn_beta_fast", 0, 1e6, 32));
     TRY(rope.yarn_beta_slow, keys.number_or("rope.scaling.yarn_beta_slow", 0, 1e6, 1));
+    TRY(rope.low_freq_factor, keys.number_or("rope.scaling.low_freq_factor", 1e-3, 1e6, 1));
+    TRY(rope.high_freq_factor, keys.number_or("rope.scaling.high_freq_factor", 1e-3, 1e6, 4));
+    if (rope.scaling == RopeScaling::kLlama3 && !(rope.high_freq_factor > rope.low_freq_factor))
+        return fail(ErrorCode::kBadFile, "{} is {}, expected more than {} = {}",
+                    keys.full("rope.scaling.high_freq_factor"), rope.high_freq_factor,
+                    keys.full("rope.scaling.low_freq_factor"), rope.low_freq_factor);
     return {};
 }
 
 Result<void> read_rope(const Keys& keys, const Family& family, ModelSpec& spec) {
     auto& rope = spec.rope;
     rope.pairs = family.rope_pairs;
+    rope.none_period = family.no_rope_period;
     if (rope.pairs == RopePairs::kNone) return {};
     TRY(rope.dims, keys.count_or("rope.dimension_count", 1, kDimMax, spec.attn.head_dim_k));
     if (rope.dims > spec.attn.head_dim_k || rope.dims % 2 != 0)
@@ -140,8 +166,24 @@ Result<void> read_ends(const Keys& keys, const Family& family, ModelSpec& spec) 
     ends.logit_scale = family.logit_scale == LogitScale::kDivide ? 1 / logit_scale : logit_scale;
     TRY(ends.logit_softcap,
         keys.number_or("final_logit_softcapping", 0, kHuge, family.logit_softcap_default));
-    TRY(const auto parallel, keys.flag("use_parallel_residual"));
-    spec.parallel_residual = parallel.value_or(family.parallel_residual);
+    return {};
+}
+
+Result<void> read_residual(const Keys& keys, const Family& family, const GgufFile& file, ModelSpec& spec) {
+    TRY(const auto by_key, keys.flag("use_parallel_residual"));
+    switch (family.residual) {
+        case Residual::kSerial:
+            break;
+        case Residual::kParallel:
+            spec.parallel_residual = true;
+            break;
+        case Residual::kByKey:
+            spec.parallel_residual = by_key.value_or(true);
+            break;
+        case Residual::kByTensor:
+            spec.parallel_residual = file.find_tensor("blk.0.ffn_norm.weight") == nullptr;
+            break;
+    }
     return {};
 }
 
@@ -178,6 +220,7 @@ Result<ModelSpec> derive_spec(const GgufFile& file) {
     TRY(spec.ffn.dim, keys.count_or("feed_forward_length", 1, kDimMax, 4 * spec.dim));
     TRY_VOID(read_experts(keys, *family, spec));
     TRY_VOID(read_ends(keys, *family, spec));
+    TRY_VOID(read_residual(keys, *family, file, spec));
     return spec;
 }
 

@@ -12,7 +12,7 @@
 
 namespace airframe {
 
-enum class RopeScaling : uint8_t { kNone, kLinear, kYarn, kLongRope };
+enum class RopeScaling : uint8_t { kNone, kLinear, kYarn, kLongRope, kLlama3 };
 
 // Immutable; counts in elements, lengths in tokens.
 struct ModelSpec {
@@ -40,6 +40,8 @@ struct ModelSpec {
         float attn_factor = 0;  // multiplies cosine and sine; 0: by the scaling's own rule
         uint32_t ctx_original_tokens = 0;
         float yarn_beta_fast = 32, yarn_beta_slow = 1;
+        float low_freq_factor = 1, high_freq_factor = 4;  // Llama 3
+        uint32_t none_period = 0;                         // n: each n-th layer rotates nothing; 0: all rotate
     } rope;
 
     struct {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "shimmy/app/settings.h"
 #include "shimmy/app/terminal.h"
 #include "shimmy/app/version.h"
 #include "shimmy/app/welcome.h"
@@ -40,8 +41,7 @@ void add_global_options(CLI::App& app, GlobalOptions& global) {
         ->check(CLI::Range(0, 1024))
         ->option_text("N");
     app.add_option("--ctx", global.ctx_tokens,
-                   "Context in tokens; 0: the model's own, as far as memory allows")
-        ->check(CLI::Range(0, 1 << 24))
+                   "Context in tokens, 512 to 131072; 0: the model's own, as far as memory allows")
         ->option_text("TOKENS");
     app.add_option("--backend", global.backend,
                    "What computes: auto, cpu, or reference (plain and slow, for checking)")
@@ -122,6 +122,7 @@ int run_cli(int argc, char** argv) {
         } catch (const CLI::ParseError& error) {
             return tell_parse_error(app, error, argc, argv);
         }
+        for (const std::string& warning : apply_environment(global)) warn(warning);
         if (run) return run_command(run);
         return welcome(app, global);
     } catch (const std::exception& error) {

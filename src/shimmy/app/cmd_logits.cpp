@@ -1,5 +1,6 @@
 // shimmy logits: the raw logits of every position, for comparing this engine with others.
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
@@ -21,6 +22,9 @@ struct LogitsOptions {
 base::Result<int> run_logits(const LogitsOptions& options, const GlobalOptions& global) {
     TRY(const ModelEntry entry, resolve_model(options.model, global));
     TRY(const auto model, load_model(entry, global));
+    // As a server with this context would compute; without one, as for a sequence of this length.
+    const auto length = static_cast<uint32_t>(options.tokens.size());
+    model->set_context({.ctx_tokens = std::max(global.ctx_tokens, length), .yarn_factor = global.rope_scale});
     const bool f32 = options.kv == "f32" || (options.kv == "auto" && global.backend == "reference");
     TRY(const auto logits,
         airframe::run_tokens(*model, options.tokens,

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <ranges>
 
+#include "airframe/engine/kv_plan.h"
 #include "base/log.h"
 #include "base/system.h"
 #include "shimmy/api/server.h"
@@ -25,10 +26,6 @@ struct ServeOptions {
     std::vector<std::string> allowed_hosts;
     ServingOptions serving;
 };
-
-void warn(std::string_view message) {
-    fmt::print(stderr, "{} {}\n", styled(stderr, Style::kYellow, "shimmy: warning:"), message);
-}
 
 // A file that the user has named must be there; one that only the environment names is worth a warning.
 base::Result<void> check_named_files(const Discovery& found, const ServeOptions& options) {
@@ -78,9 +75,24 @@ std::string curl_line(const std::string& url, const ModelEntry& model) {
                        url, model.id);
 }
 
-uint64_t context_tokens(const ModelEntry& model, const GlobalOptions& global) {
-    const uint64_t own = model.facts().context_tokens;
-    return global.ctx_tokens == 0 ? own : std::min<uint64_t>(global.ctx_tokens, own);
+// What loading the model will take, and why it is less than the model's own where memory is short.
+base::Result<std::string> context_text(const ModelEntry& model, const ServingOptions& serving,
+                                       const GlobalOptions& global) {
+    TRY(const auto file, open_model(model));
+    TRY(const auto spec, airframe::derive_spec(file));
+    const airframe::EngineOptions options = engine_options(serving, global);
+    TRY(const auto plan, airframe::plan_context(spec, file.file_bytes(), options));
+    const auto kv_tokens = static_cast<uint64_t>(plan.n_pages) * airframe::kPageTokens;
+    std::string text =
+        fmt::format("{} tokens; {} for the keys and values of {} tokens", format_thousands(plan.ctx_tokens),
+                    format_bytes(kv_tokens * airframe::kv_bytes_per_token(spec, options.kv_type)),
+                    format_thousands(kv_tokens));
+    if (global.ctx_tokens == 0 && plan.ctx_tokens < spec.ctx_train_tokens)
+        text += fmt::format(" (memory is short: the model's own context is {})",
+                            format_thousands(spec.ctx_train_tokens));
+    if (plan.ctx_tokens > spec.ctx_train_tokens)
+        text += fmt::format(" (trained for {}: stretched)", format_thousands(spec.ctx_train_tokens));
+    return text;
 }
 
 std::string model_text(const ModelEntry& model, size_t others) {
@@ -91,7 +103,8 @@ std::string model_text(const ModelEntry& model, size_t others) {
                        facts.quantisation, more);
 }
 
-void print_banner(const Server& server, const Catalog& catalog, const GlobalOptions& global) {
+void print_banner(const Server& server, const Catalog& catalog, const ServingOptions& serving,
+                  const GlobalOptions& global) {
     const auto bold = [](std::string_view text) { return styled(stdout, Style::kBold, text); };
     const auto line = [](std::string_view label, std::string_view text) {
         fmt::print("  {:<9} {}\n", label, text);
@@ -99,7 +112,8 @@ void print_banner(const Server& server, const Catalog& catalog, const GlobalOpti
     fmt::print("{} {} is ready on {}\n\n", bold("shimmy"), kVersion, bold(server.url()));
     const ModelEntry model = *catalog.find(catalog.default_id());
     line("model", model_text(model, catalog.entries().size() - 1));
-    line("context", format_thousands(context_tokens(model, global)) + " tokens");
+    const auto context = context_text(model, serving, global);
+    line("context", context ? *context : context.error().message);
     line("backend", fmt::format("{}, {} threads", global.backend == "reference" ? "reference" : "cpu",
                                 global.threads > 0 ? global.threads : base::usable_cpus()));
     line("OpenAI", fmt::format("base URL {}/v1, with any API key", server.url()));
@@ -110,9 +124,7 @@ void print_banner(const Server& server, const Catalog& catalog, const GlobalOpti
         warn("other machines can reach this server, and it asks for no key");
 }
 
-base::Result<int> run_serve(const ServeOptions& options, const GlobalOptions& given) {
-    GlobalOptions global = given;
-    for (const std::string& warning : apply_environment(global)) warn(warning);
+base::Result<int> run_serve(const ServeOptions& options, const GlobalOptions& global) {
     TRY(std::string bind, bind_address(options.bind));
     Discovery found = find_models(global, options.model_path);
     TRY_VOID(check_named_files(found, options));
@@ -126,7 +138,7 @@ base::Result<int> run_serve(const ServeOptions& options, const GlobalOptions& gi
                                           .allowed_hosts = options.allowed_hosts,
                                           .version = std::string(kVersion)},
                                          service));
-    print_banner(*server, catalog, global);
+    print_banner(*server, catalog, options.serving, global);
     server->wait();
     return kExitOk;
 }
@@ -151,8 +163,9 @@ void add_serve(CommandLine line) {
         "free port\n"
         "from 11435 on. Other variables: SHIMMY_BASE_GGUF (the default model's file), SHIMMY_MODEL_PATHS "
         "(further\n"
-        "folders), SHIMMY_MAX_CTX (512 to 131072), SHIMMY_KV_QUANT, SHIMMY_PREFILL_CHUNK, SHIMMY_LOG_LEVEL\n"
-        "(debug, info, warn, error, off).\n"
+        "folders), SHIMMY_MAX_CTX (512 to 131072), SHIMMY_ROPE_SCALE (stretches the context by that "
+        "factor),\n"
+        "SHIMMY_KV_QUANT, SHIMMY_PREFILL_CHUNK, SHIMMY_LOG_LEVEL (debug, info, warn, error, off).\n"
         "SIGTERM or Ctrl+C lets running requests finish; a second one ends at once.\n\n"
         "Examples:\n"
         "  shimmy serve\n"

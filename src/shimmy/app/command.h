@@ -25,6 +25,7 @@ struct GlobalOptions {
     std::vector<std::string> model_dirs;  // as given: each may be a list
     int threads = 0;                      // 0: all that this process may use
     uint32_t ctx_tokens = 0;              // 0: the model's own, as far as memory allows
+    float rope_scale = 0;                 // YaRN by this factor, whatever the file says; 0: by the file
     std::string backend = "auto";
     std::string kv_quant;        // of keys and values; empty: f16
     uint32_t prefill_chunk = 0;  // rows of prompts beside running streams; 0: by measurement

@@ -55,7 +55,8 @@ airframe::EngineOptions engine_options(const ServingOptions& serving, const Glob
         .prefill_chunk = global.prefill_chunk,
         .max_sequences = serving.streams,
         .queue = serving.queue,
-        .kv_type = airframe::kv_type_of(global.kv_quant).value_or(airframe::KvType::kF16)};
+        .kv_type = airframe::kv_type_of(global.kv_quant).value_or(airframe::KvType::kF16),
+        .rope_scale = global.rope_scale};
     options.speculation = speculation_of(serving.speculate);
     if (serving.deadline_s > 0)
         options.deadline = std::chrono::nanoseconds(static_cast<int64_t>(serving.deadline_s * 1e9));

@@ -16,6 +16,7 @@ namespace shimmy {
 namespace {
 
 constexpr uint32_t kCtxTokensMin = 512, kCtxTokensMax = 131'072, kPrefillChunkMax = 1 << 20;
+constexpr float kRopeScaleMax = 1024;
 constexpr std::string_view kDefaultHost = "127.0.0.1", kDefaultPort = "11435";
 constexpr std::array<std::string_view, 4> kBackends{"auto", "airframe", "cpu", "reference"};
 
@@ -32,16 +33,40 @@ std::string in_brackets(std::string host) {  // an IPv6 address before a port
     return bare_v6 ? "[" + host + "]" : host;
 }
 
+bool in_range(uint32_t tokens) { return tokens >= kCtxTokensMin && tokens <= kCtxTokensMax; }
+
 void apply_context(GlobalOptions& global, std::vector<std::string>& warnings) {
+    if (global.ctx_tokens != 0) {
+        if (in_range(global.ctx_tokens)) return;
+        warnings.push_back(
+            fmt::format("--ctx {} is not a number from {} to {}; the model's own context is used",
+                        global.ctx_tokens, kCtxTokensMin, kCtxTokensMax));
+        global.ctx_tokens = 0;
+        return;
+    }
     const auto text = base::env("SHIMMY_MAX_CTX");
-    if (!text || global.ctx_tokens != 0) return;
+    if (!text) return;
     const auto tokens = parse_number<uint32_t>(*text);
-    if (tokens && *tokens >= kCtxTokensMin && *tokens <= kCtxTokensMax)
+    if (tokens && in_range(*tokens))
         global.ctx_tokens = *tokens;
     else
         warnings.push_back(
             fmt::format("SHIMMY_MAX_CTX={} is not a number from {} to {}; the model's own context is used",
                         base::printable(*text, 40), kCtxTokensMin, kCtxTokensMax));
+}
+
+void apply_rope_scale(GlobalOptions& global, std::vector<std::string>& warnings) {
+    const auto text = base::env("SHIMMY_ROPE_SCALE");
+    if (!text) return;
+    float scale = parse_number<float>(*text).value_or(0);
+    if (scale > 0 && scale < 1) scale = 1 / scale;  // some engines name the inverse
+    if (scale >= 1 && scale <= kRopeScaleMax)
+        global.rope_scale = scale;
+    else
+        warnings.push_back(
+            fmt::format("SHIMMY_ROPE_SCALE={} is not a factor from 1 to {} (or its inverse); "
+                        "positions are scaled as the model's file says",
+                        base::printable(*text, 40), kRopeScaleMax));
 }
 
 void apply_backend(GlobalOptions& global, std::vector<std::string>& warnings) {
@@ -97,6 +122,7 @@ base::Result<std::string> bind_address(const std::string& option) {
 std::vector<std::string> apply_environment(GlobalOptions& global) {
     std::vector<std::string> warnings;
     apply_context(global, warnings);
+    apply_rope_scale(global, warnings);
     apply_backend(global, warnings);
     apply_kv_quant(global, warnings);
     apply_prefill_chunk(global, warnings);

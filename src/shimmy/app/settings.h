@@ -14,8 +14,8 @@ namespace shimmy {
 // kInvalidArgument (SHIMMY_PORT is no port).
 base::Result<std::string> bind_address(const std::string& option);
 
-// Applies SHIMMY_MAX_CTX, SHIMMY_ENGINE_BACKEND, SHIMMY_KV_QUANT and SHIMMY_PREFILL_CHUNK where the command
-// line says nothing. Gives warnings for people.
+// Applies SHIMMY_MAX_CTX, SHIMMY_ROPE_SCALE, SHIMMY_ENGINE_BACKEND, SHIMMY_KV_QUANT and SHIMMY_PREFILL_CHUNK
+// where the command line says nothing. Gives warnings for people.
 std::vector<std::string> apply_environment(GlobalOptions& global);
 
 }  // namespace shimmy

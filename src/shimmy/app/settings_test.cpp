@@ -16,8 +16,8 @@ class Settings : public testing::Test {
   protected:
     void SetUp() override { TearDown(); }
     void TearDown() override {
-        for (const char* name :
-             {"SHIMMY_BIND_ADDRESS", "SHIMMY_HOST", "SHIMMY_PORT", "SHIMMY_MAX_CTX", "SHIMMY_ENGINE_BACKEND"})
+        for (const char* name : {"SHIMMY_BIND_ADDRESS", "SHIMMY_HOST", "SHIMMY_PORT", "SHIMMY_MAX_CTX",
+                                 "SHIMMY_ENGINE_BACKEND", "SHIMMY_ROPE_SCALE"})
             ::unsetenv(name);
     }
     static void set(const char* name, const char* value) { ::setenv(name, value, 1); }
@@ -62,6 +62,36 @@ TEST_F(Settings, Context) {
         set("SHIMMY_MAX_CTX", bad);
         EXPECT_THAT(apply_environment(fresh), ElementsAre(HasSubstr(bad)));
         EXPECT_EQ(fresh.ctx_tokens, 0u);
+    }
+}
+
+TEST_F(Settings, ContextOutsideOfTheRangeIsTheDefault) {
+    for (const uint32_t outside : {1u, 511u, 131073u}) {
+        GlobalOptions global{.ctx_tokens = outside};
+        EXPECT_THAT(apply_environment(global), ElementsAre(HasSubstr(std::to_string(outside))));
+        EXPECT_EQ(global.ctx_tokens, 0u);
+    }
+    for (const uint32_t border : {512u, 131072u}) {
+        GlobalOptions global{.ctx_tokens = border};
+        EXPECT_THAT(apply_environment(global), IsEmpty());
+        EXPECT_EQ(global.ctx_tokens, border);
+    }
+}
+
+TEST_F(Settings, RopeScaleIsAFactorOrItsInverse) {
+    for (const auto& [text, factor] : {std::pair{"4", 4.0f}, {"1", 1.0f}, {"0.25", 4.0f}, {"1.5", 1.5f}}) {
+        GlobalOptions global;
+        set("SHIMMY_ROPE_SCALE", text);
+        EXPECT_THAT(apply_environment(global), IsEmpty()) << text;
+        EXPECT_FLOAT_EQ(global.rope_scale, factor) << text;
+    }
+    for (const char* bad : {"0", "-2", "wide", "nan", "inf", "1e9", "2x", ""}) {
+        GlobalOptions global;
+        set("SHIMMY_ROPE_SCALE", bad);
+        if (*bad != 0) {
+            EXPECT_THAT(apply_environment(global), ElementsAre(HasSubstr(bad)));
+        }
+        EXPECT_EQ(global.rope_scale, 0.0f) << bad;
     }
 }
 

@@ -34,6 +34,10 @@ size_t width_of(std::string_view text) {
 
 }  // namespace
 
+void warn(std::string_view message) {
+    fmt::print(stderr, "{} {}\n", styled(stderr, Style::kYellow, "shimmy: warning:"), message);
+}
+
 bool wants_colour(std::FILE* stream) {
     return base::is_terminal(::fileno(stream)) && !base::env("NO_COLOR") &&
            base::env("TERM").value_or("") != "dumb";

@@ -20,6 +20,9 @@ bool wants_colour(std::FILE* stream);
 // The text in a style; as it is where `stream` wants no colours.
 std::string styled(std::FILE* stream, Style style, std::string_view text);
 
+// "shimmy: warning: …" on stderr.
+void warn(std::string_view message);
+
 // "638 MB", "1.2 GB": decimal units, as shops and file managers write them.
 std::string format_bytes(uint64_t bytes);
 // "131,072"

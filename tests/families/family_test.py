@@ -1,0 +1,53 @@
+"""Every family against its published architecture: tiny models of odd sizes, whose logits a plain 64-bit pass in Python
+computes (reference.py), on the reference and the cpu backend.
+
+usage: family_test.py SHIMMY"""
+import array
+import math
+import sys
+import unittest
+
+sys.path.insert(0, str(__import__("pathlib").Path(__file__).resolve().parent.parent))
+from support import Program  # noqa: E402
+
+import cases  # noqa: E402
+import reference  # noqa: E402
+import tiny_gguf  # noqa: E402
+
+# Float32 weights and keys: nothing but the rounding of single operations may show. On cpu, keys and values are halves.
+RMS_MAX = {"reference": 1e-4, "cpu": 2e-3}
+
+PROGRAM = None
+
+
+def rms(want, got):
+    return math.sqrt(sum((a - b) ** 2 for a, b in zip(want, got)) / len(want))
+
+
+class Families(unittest.TestCase):
+    def logits(self, path, tokens, backend):
+        out = PROGRAM.home / "logits.f32"
+        run = PROGRAM.run("logits", "-m", path, "--backend", backend, "--tokens", ",".join(map(str, tokens)), "-o", out)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        values = array.array("f")
+        values.frombytes(out.read_bytes())
+        return values
+
+    def test_logits_equal_the_published_architecture(self):
+        tokens = [(7 + 31 * i) % cases.VOCAB for i in range(cases.TOKENS)]
+        for name, model, metadata, make in cases.CASES:
+            tensors, path = make(), PROGRAM.home / f"{name}.gguf"
+            tiny_gguf.write(path, metadata, tensors)
+            want = [x for row in reference.logits(model, tensors, tokens) for x in row]
+            spread = rms(want, [0.0] * len(want))
+            self.assertGreater(spread, 0.1, name)
+            for backend, bound in RMS_MAX.items():
+                with self.subTest(model=name, backend=backend):
+                    got = self.logits(path, tokens, backend)
+                    self.assertEqual(len(got), len(want))
+                    self.assertLessEqual(rms(want, got), bound)
+
+
+if __name__ == "__main__":
+    PROGRAM = Program(sys.argv.pop(1))
+    unittest.main()
