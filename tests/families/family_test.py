@@ -3,6 +3,7 @@ computes (reference.py), on the reference and the cpu backend.
 
 usage: family_test.py SHIMMY"""
 import array
+import json
 import math
 import sys
 import unittest
@@ -46,6 +47,18 @@ class Families(unittest.TestCase):
                     got = self.logits(path, tokens, backend)
                     self.assertEqual(len(got), len(want))
                     self.assertLessEqual(rms(want, got), bound)
+
+    def test_every_gate_of_verify_passes(self):
+        for name, _, metadata, make in cases.CASES:
+            path = PROGRAM.home / f"{name}.gguf"
+            tiny_gguf.write(path, metadata, make())
+            with self.subTest(model=name):
+                run = PROGRAM.run("verify", path, "--json", "--tokens", 16)
+                report = json.loads(run.stdout)
+                failed = [gate for gate in report["gates"] if not gate["passed"]]
+                self.assertEqual((run.returncode, failed), (0, []), run.stderr)
+                self.assertTrue(report["passed"])
+                self.assertGreaterEqual(len(report["gates"]), 8)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@
 
 namespace airframe {
 
-// Blocks of a [rows, cols] matrix: bytes drawn until the weights of a block are finite and of a sane size.
-inline std::vector<std::byte> random_blocks(base::Rng& rng, QuantType type, int64_t rows, int64_t cols) {
+// Blocks of a [rows, cols] matrix: bytes drawn until the weights of a block are finite, the largest of a size
+// within (low, high).
+inline std::vector<std::byte> random_blocks(base::Rng& rng, QuantType type, int64_t rows, int64_t cols,
+                                            float low = 0.02f, float high = 2) {
     const QuantTraits& t = traits(type);
     constexpr int kTriesMax = 100000;
     std::vector<std::byte> out(static_cast<size_t>(rows * row_bytes(type, cols)));
@@ -23,7 +25,7 @@ inline std::vector<std::byte> random_blocks(base::Rng& rng, QuantType type, int6
             t.dequantize_row(&out[at], weights.data(), t.block_elems);
             const auto size = [](float w) { return std::isfinite(w) ? std::abs(w) : INFINITY; };
             const float peak = size(*std::ranges::max_element(weights, {}, size));
-            if (peak > 0.02f && peak < 2) break;
+            if (peak > low && peak < high) break;
         }
     }
     return out;

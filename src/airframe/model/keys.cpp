@@ -56,4 +56,12 @@ Result<float> Keys::number_or(std::string_view key, double low, double high, flo
     return value.value_or(otherwise);
 }
 
+Result<std::vector<int64_t>> Keys::flags(std::string_view key) const {
+    const MetaValue* value = metadata_.find(full(key));
+    if (value == nullptr || value->type != MetaType::kArray) return std::vector<int64_t>{};
+    const auto values = metadata_.get_ints(full(key));
+    if (!values) return std::unexpected(values.error());
+    return **values;
+}
+
 }  // namespace airframe

@@ -34,12 +34,8 @@ class Keys {
     base::Result<std::optional<bool>> flag(std::string_view key) const {
         return metadata_.get_bool(full(key));
     }
-    // A list of booleans; nothing when absent or a single value.
-    base::Result<std::optional<std::vector<int64_t>>> flags(std::string_view key) const {
-        const MetaValue* value = metadata_.find(full(key));
-        if (value == nullptr || value->type != MetaType::kArray) return std::nullopt;
-        return metadata_.get_ints(full(key));
-    }
+    // A list of booleans; empty when absent or a single value.
+    base::Result<std::vector<int64_t>> flags(std::string_view key) const;
     base::Result<std::optional<std::string_view>> text(std::string_view key) const {
         return metadata_.get_string(full(key));
     }

@@ -71,6 +71,7 @@ base::Result<std::vector<KvDistance>> kv_distances(Model& model, std::span<const
         for (size_t i = 0; i < runs.size(); ++i) {
             const LogitDistance distance = logit_distance(want, runs[i].next(chunk), model.spec().vocab);
             distances[i].kl_mean += share * distance.kl_mean;
+            distances[i].kl_median += share * distance.kl_median;
             distances[i].top1_equal += share * distance.top1_equal;
         }
         if (on_progress)

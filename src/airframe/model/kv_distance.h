@@ -15,6 +15,7 @@ namespace airframe {
 struct KvDistance {
     KvType type;
     double kl_mean = 0;     // nats per token
+    double kl_median = 0;   // median of each chunk's positions, averaged over the chunks
     double top1_equal = 0;  // share of tokens with the same best next token
     uint64_t bytes_per_token = 0;
 };

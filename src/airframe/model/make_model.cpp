@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "airframe/backend/random_blocks.h"
 #include "airframe/gguf/gguf_writer.h"
 #include "base/rng.h"
 
@@ -97,6 +98,10 @@ class RowPools {
   private:
     void fill(Pool& pool, QuantType type, int64_t cols, float deviation) {
         pool.rows = std::max<int64_t>(1, pool_elems_ / cols);
+        if (traits(type).quantize_row == nullptr) {  // no encoder: blocks whose peaks are those of such rows
+            pool.bytes = random_blocks(rng_, type, pool.rows, cols, 1.2f * deviation, 5 * deviation);
+            return;
+        }
         const int64_t bytes = row_bytes(type, cols);
         pool.bytes.resize(static_cast<size_t>(pool.rows * bytes));
         std::vector<float> row(static_cast<size_t>(cols));

@@ -57,6 +57,13 @@ constexpr QuantMix kMixes[] = {
     {"Q5_K_S", 16, kQ5_K, kRulesHeadQ6K},
     {"Q5_K_M", 17, kQ5_K, kRulesQ5KM},
     {"Q6_K", 18, kQ6_K, {}},
+    {"IQ1_S", 24, kIQ1_S, kRulesHeadQ6K},
+    {"IQ1_M", 31, kIQ1_M, kRulesHeadQ6K},
+    {"IQ2_XXS", 19, kIQ2_XXS, kRulesHeadQ6K},
+    {"IQ2_XS", 20, kIQ2_XS, kRulesHeadQ6K},
+    {"IQ2_S", 28, kIQ2_S, kRulesHeadQ6K},
+    {"IQ3_XXS", 23, kIQ3_XXS, kRulesHeadQ6K},
+    {"IQ3_S", 26, kIQ3_S, kRulesHeadQ6K},
     {"IQ4_NL", 25, kIQ4_NL, kRulesHeadQ6K},
     {"IQ4_XS", 30, kIQ4_XS, kRulesHeadQ6K},
     {"TQ1_0", 36, kTQ1_0, kRulesHeadQ6K},
@@ -68,8 +75,10 @@ constexpr QuantMix kMixes[] = {
 struct Fallback {
     QuantType from, to;
 };
-constexpr Fallback kFallbacks[] = {{kQ2_K, kQ4_0}, {kQ3_K, kQ4_0},     {kQ4_K, kQ5_0},  {kQ5_K, kQ5_1},
-                                   {kQ6_K, kQ8_0}, {kIQ4_XS, kIQ4_NL}, {kTQ1_0, kQ4_0}, {kTQ2_0, kQ4_0}};
+constexpr Fallback kFallbacks[] = {
+    {kQ2_K, kQ4_0},      {kQ3_K, kQ4_0},    {kQ4_K, kQ5_0},      {kQ5_K, kQ5_1},     {kQ6_K, kQ8_0},
+    {kIQ1_S, kIQ4_NL},   {kIQ1_M, kIQ4_NL}, {kIQ2_XXS, kIQ4_NL}, {kIQ2_XS, kIQ4_NL}, {kIQ2_S, kIQ4_NL},
+    {kIQ3_XXS, kIQ4_NL}, {kIQ3_S, kIQ4_NL}, {kIQ4_XS, kIQ4_NL},  {kTQ1_0, kQ4_0},    {kTQ2_0, kQ4_0}};
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
     return std::ranges::equal(
@@ -118,6 +127,8 @@ QuantType that_fits(QuantType wanted, int64_t cols) {
 }  // namespace
 
 std::span<const QuantMix> all_mixes() { return kMixes; }
+
+bool can_encode(const QuantMix& mix) { return traits(mix.base).quantize_row != nullptr; }
 
 base::Result<const QuantMix*> find_mix(std::string_view name) {
     for (const QuantMix& mix : kMixes)

@@ -33,6 +33,9 @@ struct QuantMix {
 };
 
 std::span<const QuantMix> all_mixes();
+// False: there is no simple public definition of how to write its base format; it can be read and made at
+// random, but no file can be converted to it.
+bool can_encode(const QuantMix& mix);
 // By name, case does not matter; names of single formats are mixes without rules. Errors: kInvalidArgument
 // with the list.
 base::Result<const QuantMix*> find_mix(std::string_view name);

@@ -119,6 +119,11 @@ class Quantizer {
 
 Result<QuantizeReport> quantize_file(const GgufFile& in, const QuantMix& mix,
                                      const std::filesystem::path& out, const QuantizeOptions& options) {
+    if (!can_encode(mix))
+        return base::fail(ErrorCode::kInvalidArgument,
+                          "{} can be read but not written: choosing its points needs data about the model; "
+                          "choose a format that `shimmy quantize --help` lists",
+                          mix.name);
     std::error_code ignored;
     if (std::filesystem::equivalent(in.path(), out, ignored))
         return base::fail(ErrorCode::kInvalidArgument,

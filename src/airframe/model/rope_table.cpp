@@ -53,9 +53,12 @@ RopeTable::RopeTable(const ModelSpec& spec, const RopeFactors& factors, const Ro
     const double base = own_base ? rope.base_local : rope.base;
     // A local layer with a base of its own never looks further than its window: nothing to stretch.
     RopeScaling scaling = own_base ? RopeScaling::kNone : rope.scaling;
-    // Beyond the trained context a rule with a factor stretches further; where there is none, YaRN begins.
-    const double beyond_training =
-        std::max(1.0, static_cast<double>(context.ctx_tokens) / spec.ctx_train_tokens);
+    // Beyond the context that file and rule are for, a rule with a factor stretches further; without one,
+    // YaRN begins.
+    const bool has_rule = rope.scaling != RopeScaling::kNone;
+    const double reach = std::max<double>(spec.ctx_train_tokens,
+                                          rope.ctx_original_tokens * (has_rule ? double{rope.factor} : 1));
+    const double beyond_training = std::max(1.0, context.ctx_tokens / reach);
     double factor = rope.factor * beyond_training;
     const bool no_factor = rope.scaling == RopeScaling::kNone || rope.scaling == RopeScaling::kLlama3;
     if (!own_base && (context.yarn_factor > 0 || (no_factor && beyond_training > 1))) {

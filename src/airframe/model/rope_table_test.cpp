@@ -50,6 +50,34 @@ TEST(RopeTable, YarnKeepsFastFrequenciesStretchesSlowOnesAndRaisesTheTemperature
     EXPECT_EQ(plain.magnitude(), 1.0);
 }
 
+TEST(RopeTable, BeyondItsReachARuleStretchesFurther) {
+    ModelSpec spec = spec_of(64, 8192);
+    spec.rope.scaling = RopeScaling::kYarn;
+    spec.rope.factor = 4;
+    spec.rope.ctx_original_tokens = 2048;
+    const RopeTable within(spec, {}, {8192}, false), beyond(spec, {}, {16384}, false);
+    EXPECT_NEAR(beyond.frequencies().back(), within.frequencies().back() / 2, 1e-15);
+    EXPECT_EQ(beyond.frequencies().front(), within.frequencies().front());
+    EXPECT_NEAR(beyond.magnitude(), 1 + 0.1 * std::log(8.0), 1e-12);
+}
+
+TEST(RopeTable, Llama3KeepsShortWavesAndStretchesLongOnes) {
+    ModelSpec spec = spec_of(128, 131072);
+    spec.rope.scaling = RopeScaling::kLlama3;
+    spec.rope.base = 500000;
+    spec.rope.factor = 8;
+    spec.rope.ctx_original_tokens = 8192;
+    const RopeTable plain(spec_of(128, 131072), {}, {8192}, false);
+    const RopeTable scaled(spec, {}, {8192}, false);
+    EXPECT_DOUBLE_EQ(scaled.frequencies().front(), plain.frequencies().front());
+    EXPECT_NEAR(scaled.frequencies().back(), std::pow(500000.0, -126.0 / 128) / 8, 1e-15);
+    EXPECT_EQ(scaled.magnitude(), 1.0);
+    const RopeFactors tensor{.always = std::vector<float>(64, 1.0f), .long_context = {}, .short_context = {}};
+    EXPECT_NEAR(RopeTable(spec, tensor, {8192}, false).frequencies().back(), std::pow(500000.0, -126.0 / 128),
+                1e-15)
+        << "the file's factors stand for the rule";
+}
+
 TEST(RopeTable, AGivenYarnFactorOverridesTheFile) {
     ModelSpec spec = spec_of(64, 2048);
     spec.rope.scaling = RopeScaling::kLinear;

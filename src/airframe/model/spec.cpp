@@ -54,11 +54,11 @@ Result<void> read_windows(const Keys& keys, const Family& family, ModelSpec& spe
     if (family.window_period == 0) return {};
     constexpr auto kPattern = "attention.sliding_window_pattern";
     TRY(const auto flags, keys.flags(kPattern));
-    if (flags) {
-        if (flags->size() != spec.n_layers)
+    if (!flags.empty()) {
+        if (flags.size() != spec.n_layers)
             return fail(ErrorCode::kBadFile, "{} has {} entries, expected one for each of {} layers",
-                        keys.full(kPattern), flags->size(), spec.n_layers);
-        for (uint32_t i = 0; i < spec.n_layers; ++i) windows[i] = (*flags)[i] ? window : 0;
+                        keys.full(kPattern), flags.size(), spec.n_layers);
+        for (uint32_t i = 0; i < spec.n_layers; ++i) windows[i] = flags[i] != 0 ? window : 0;
         return {};
     }
     TRY(const uint32_t period, keys.count_or(kPattern, 1, kLayersMax, family.window_period));

@@ -27,8 +27,8 @@ struct VerifyOptions {
     std::function<void(std::string_view gate, double done)> on_progress;  // done: 0 to 1; may be empty
 };
 
-// Runs all gates: what one of them finds never keeps the others from running. Errors: only where the file is
-// no model at all (those of GgufFile::open and Model::load).
+// Runs all gates: what one of them finds keeps no other from running that still can. A file that is no
+// container, or no model, fails a gate too. Errors: kOutOfMemory while computing.
 base::Result<std::vector<VerifyGate>> verify_model(const std::filesystem::path& path,
                                                    const VerifyOptions& options);
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include "airframe/model/make_model.h"
+#include "airframe/model/small_shape.h"
 #include "base/test_data.h"
 
 namespace airframe {
@@ -20,6 +22,30 @@ TEST(Verify, EveryGatePassesOnSoundModels) {
         EXPECT_GE(gates->size(), 10u);
         for (const VerifyGate& gate : *gates) EXPECT_TRUE(gate.passed) << gate.name << ": " << gate.measured;
     }
+}
+
+TEST(Verify, EveryGatePassesInEveryFormat) {
+    const auto path = std::filesystem::path(::testing::TempDir()) / "verify_formats.gguf";
+    for (const QuantMix& mix : all_mixes()) {
+        SCOPED_TRACE(mix.name);
+        ASSERT_TRUE(make_model(small(**find_shape("mixtral-tiny")), mix, path, {}));
+        const auto gates = verify_model(path, {.backend_options = {.threads = 2}, .tokens = 16});
+        ASSERT_TRUE(gates) << gates.error().message;
+        EXPECT_GE(gates->size(), 8u);
+        for (const VerifyGate& gate : *gates) EXPECT_TRUE(gate.passed) << gate.name << ": " << gate.measured;
+    }
+    std::filesystem::remove(path);
+}
+
+TEST(Verify, AFileThatIsNoContainerFailsItsGate) {
+    const auto path = std::filesystem::path(::testing::TempDir()) / "verify_no_container.gguf";
+    std::ofstream(path) << "GGUF and then nothing that makes sense";
+    const auto gates = verify_model(path, {});
+    ASSERT_TRUE(gates);
+    ASSERT_EQ(gates->size(), 1u);
+    EXPECT_FALSE(gates->front().passed);
+    EXPECT_FALSE(gates->front().measured.empty());
+    std::filesystem::remove(path);
 }
 
 TEST(Verify, FindsAWeightThatIsNotANumber) {
@@ -42,6 +68,9 @@ TEST(Verify, FindsAWeightThatIsNotANumber) {
     ASSERT_NE(finite, gates->end());
     EXPECT_FALSE(finite->passed);
     EXPECT_NE(finite->measured.find("blk.2.attn_q.weight row 0"), std::string::npos) << finite->measured;
+    const auto loads = std::ranges::find(*gates, "loads", &VerifyGate::name);
+    ASSERT_NE(loads, gates->end());
+    EXPECT_NE(loads->measured.find("blk.2.attn_q.weight holds nan"), std::string::npos) << loads->measured;
     std::filesystem::remove(copy);
 }
 

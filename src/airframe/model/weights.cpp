@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "airframe/model/weight_check.h"
+
 namespace airframe {
 namespace {
 
@@ -36,6 +38,7 @@ class Loader {
             return fail(ErrorCode::kUnsupported,
                         "the tensor {} has the type {}, which the {} backend cannot use", name,
                         traits(tensor->type).name, backend_.name());
+        TRY_VOID(check_finite(*tensor, rows_to_check(cols)));
         TRY(auto buffer, backend_.upload({tensor->data, tensor->bytes}));
         loaded_bytes_ += tensor->bytes;
         if (on_progress_)
@@ -56,6 +59,7 @@ class Loader {
         if (type.dequantize_row == nullptr || n % type.block_elems != 0)
             return fail(ErrorCode::kUnsupported,
                         "the tensor {} has the type {}; a vector of numbers is needed", name, type.name);
+        TRY_VOID(check_finite(*tensor, 1));
         std::vector<float> out(static_cast<size_t>(n));
         type.dequantize_row(tensor->data, out.data(), n);
         return out;
@@ -104,6 +108,12 @@ class Loader {
     Result<void> head_norms(const std::string& prefix, LayerWeights& layer);
     Result<void> dense_ffn(const std::string& prefix, LayerWeights& layer);
     Result<void> experts(const std::string& prefix, MoeWeights& moe);
+
+    // So many that decoding them takes milliseconds, whatever the size of the file; of a small file all.
+    int64_t rows_to_check(int64_t cols) const {
+        constexpr int64_t kElements = 4 << 20;
+        return kElements / static_cast<int64_t>(file_.tensors().size()) / cols + 2;
+    }
 
     const GgufFile& file_;
     const ModelSpec& spec_;

@@ -42,6 +42,8 @@ void add_make_model(CommandLine line) {
     command->add_option("--seed", args->seed, "Of the random weights")->capture_default_str();
     std::string names;
     for (const airframe::ModelShape& shape : airframe::all_shapes()) names += fmt::format(" {}", shape.name);
+    names += "\nTypes and mixes:";
+    for (const airframe::QuantMix& mix : airframe::all_mixes()) names += fmt::format(" {}", mix.name);
     command->footer(
         fmt::format("Shapes:{}\n\n"
                     "It computes like the real model and says nothing of sense: the input of benchmarks.\n\n"

@@ -53,7 +53,8 @@ void add_quantize(CommandLine line) {
     command->add_option("TYPE", args->mix, "A format or mix, such as Q8_0 or Q4_K_M")->required();
     command->add_flag("--json", args->as_json, "For scripts");
     std::string names;
-    for (const airframe::QuantMix& mix : airframe::all_mixes()) names += fmt::format(" {}", mix.name);
+    for (const airframe::QuantMix& mix : airframe::all_mixes())
+        if (airframe::can_encode(mix)) names += fmt::format(" {}", mix.name);
     command->footer(
         fmt::format("Types and mixes:{}\n\n"
                     "Start from F32, F16 or BF16: a second rounding on top of a first loses quality.\n\n"
