@@ -10,6 +10,7 @@
 #include "airframe/model/lone_sequence.h"
 #include "base/rng.h"
 #include "base/system.h"
+#include "shimmy/app/cmd_bench_serve.h"
 #include "shimmy/app/command.h"
 #include "shimmy/app/json_text.h"
 #include "shimmy/app/load_model.h"
@@ -27,6 +28,8 @@ struct BenchOptions {
     uint32_t decode_tokens = 128;
     uint32_t runs = 5;
     bool as_json = false;
+    bool serve = false;
+    ServeBenchOptions load;
 };
 
 struct Rate {
@@ -131,6 +134,14 @@ void report(const BenchOptions& options, const ModelEntry& entry, airframe::Back
 
 base::Result<int> run_bench(const BenchOptions& options, const GlobalOptions& global) {
     TRY(const ModelEntry entry, resolve_model(options.model, global));
+    if (options.serve) {
+        ServeBenchOptions load = options.load;
+        load.lengths = {options.prompt_tokens, options.decode_tokens};
+        load.as_json = options.as_json;
+        if (load.streams.empty()) load.streams = {1, 4, 8, 16, 32};
+        TRY_VOID(run_serve_bench(entry, load, global));
+        return kExitOk;
+    }
     GlobalOptions with_threads = global;
     if (with_threads.threads == 0) with_threads.threads = base::usable_cpus();
     TRY(const auto model, load_model(entry, with_threads));
@@ -157,11 +168,26 @@ void add_bench(CommandLine line) {
     command->add_option("-r,--runs", options->runs, "Measured runs, after one to warm up")
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();
+    command->add_flag("--serve", options->serve, "Measure the engine under many requests at once instead");
+    command
+        ->add_option("--load", options->load.streams,
+                     "With --serve: how many requests at once, measured one after the other (1,4,8,16,32)")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 4096));
+    command
+        ->add_option(
+            "--long-prompt", options->load.long_prompt,
+            "With --serve: also let a prompt of so many tokens arrive while four requests are answered")
+        ->check(CLI::Range(0, 1 << 20));
+    command->add_option("--svg", options->load.svg_path,
+                        "With --serve: write a plot of tokens per second against requests to this file");
+    add_serving_options(*command, options->load.serving);
     command->add_flag("--json", options->as_json, "For scripts: prefill_tps and decode_tps are medians");
     command->footer(
         "Examples:\n"
         "  shimmy bench llama-3.2-1b-instruct-q4-k-m\n"
         "  shimmy bench model.gguf -p 2048 -n 256 --threads 8\n"
+        "  shimmy bench model.gguf --serve -p 256 -n 64 --svg plot.svg\n"
         "  shimmy bench model.gguf --json | jq .decode_tps");
 }
 
