@@ -62,6 +62,9 @@ struct EngineRequest {
     // is taken from the prefix cache.
     std::optional<int32_t> prompt_logprobs;
     std::optional<std::chrono::nanoseconds> deadline;  // from submission
+    // Cached prefixes are shared only between requests with the same salt, so that nobody learns from the
+    // time of an answer what others have asked. Empty: shared with all that have none.
+    std::string cache_salt;
 };
 
 struct TokenLogprob {

@@ -38,7 +38,8 @@ Generation::Generation(EngineRequest request, std::shared_ptr<const Tokenizer> t
       decoder_(*tokenizer_),
       stop_(request_.stop),
       channel_(std::make_shared<EventChannel>(limits.event_queue, std::move(engine))) {
-    sequence = make_sequence(request_.prompt, prompt_tokens_ + completion_max_, limits.page_tokens);
+    sequence = make_sequence(request_.prompt, prompt_tokens_ + completion_max_, limits.page_tokens,
+                             std::move(request_.cache_salt));
     next_.reserve(kDraftTokensMax + 1);
     if (request_.prompt_logprobs) {
         sequence.logits_to = prompt_tokens_ - 1;

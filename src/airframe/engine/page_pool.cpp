@@ -24,10 +24,28 @@ int32_t PagePool::allocate() {
     return page;
 }
 
-void PagePool::acquire_prefix(std::span<const TokenId> tokens, std::span<const uint64_t> hashes,
+int32_t PagePool::hold_root(std::string_view salt) {
+    if (salt.empty()) return kNone;
+    const auto same = [&](const Root& root) { return root.users > 0 && root.salt == salt; };
+    auto found = std::ranges::find_if(roots_, same);
+    if (found == roots_.end()) found = std::ranges::find(roots_, 0, &Root::users);
+    if (found == roots_.end()) found = roots_.insert(roots_.end(), Root{});
+    if (found->users++ == 0) found->salt = salt;
+    return kFirstRoot - static_cast<int32_t>(found - roots_.begin());
+}
+
+void PagePool::release_root(int32_t root) { add_root_user(root, -1); }
+
+void PagePool::add_root_user(int32_t parent, int32_t change) {
+    if (parent >= kNone) return;
+    CHECK(root_at(parent).users > 0, "root {} is held by nobody", parent);
+    root_at(parent).users += change;
+}
+
+void PagePool::acquire_prefix(int32_t root, std::span<const TokenId> tokens, std::span<const uint64_t> hashes,
                               std::vector<int32_t>& table) {
     const auto step = static_cast<size_t>(page_tokens_);
-    int32_t parent = kNone;
+    int32_t parent = root;
     for (size_t i = 0; (i + 1) * step <= tokens.size(); ++i) {
         const int32_t page = find(parent, hashes[i], tokens.subspan(i * step, step));
         if (page == kNone) return;
@@ -39,7 +57,7 @@ void PagePool::acquire_prefix(std::span<const TokenId> tokens, std::span<const u
 
 int32_t PagePool::publish(int32_t page, int32_t parent, uint64_t hash, std::span<const TokenId> tokens) {
     CHECK(at(page).holders > 0 && !at(page).published, "page {}", page);
-    CHECK(parent == kNone || at(parent).published, "page {} after {}", page, parent);
+    CHECK(parent <= kNone || at(parent).published, "page {} after {}", page, parent);
     CHECK(tokens.size() == static_cast<size_t>(page_tokens_), "{} tokens", tokens.size());
     if (const int32_t equal = find(parent, hash, tokens); equal != kNone) {
         hold(equal);
@@ -49,6 +67,7 @@ int32_t PagePool::publish(int32_t page, int32_t parent, uint64_t hash, std::span
     std::ranges::copy(tokens, tokens_of(page).begin());
     Page& entry = at(page);
     entry.published = true;
+    add_root_user(parent, 1);
     entry.parent = parent;
     entry.hash = hash;
     entry.next_in_bucket = bucket(hash);
@@ -95,6 +114,7 @@ void PagePool::unpublish(int32_t page) {
     while (*link != page) link = &at(*link).next_in_bucket;
     *link = at(page).next_in_bucket;
     at(page).next_in_bucket = kNone;
+    add_root_user(at(page).parent, -1);
     at(page).parent = kNone;
     at(page).published = false;
 }
@@ -130,7 +150,7 @@ std::optional<std::string> PagePool::find_fault(std::span<const std::span<const 
         if (entry.holders != counted)
             return fmt::format("page {} counts {} holders, but {} tables hold it", page, entry.holders,
                                counted);
-        if (entry.published && entry.parent != kNone && !at(entry.parent).published)
+        if (entry.published && entry.parent > kNone && !at(entry.parent).published)
             return fmt::format("page {} has outlived page {} before it", page, entry.parent);
         if (entry.published && find(entry.parent, entry.hash, tokens_of(page)) != page)
             return fmt::format("published page {} cannot be found, or another equals it", page);

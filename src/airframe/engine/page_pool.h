@@ -5,13 +5,15 @@
 // findable after its last user has gone, until its room is needed (least recently used first). A hash is only
 // a hint: tokens and the page before are compared, so two different beginnings never share a page. Invariant:
 // whoever holds a published page holds the page before it too, so a page never outlives its parent.
-// Bookkeeping only: no bytes of keys or values here. No allocation after construction. Engine thread.
+// Prefixes live under roots, one per salt: those of different salts never meet, whatever their tokens and
+// hashes. Bookkeeping only: no bytes of keys or values here. No allocation after construction. Engine thread.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "airframe/engine/sequence.h"
@@ -34,14 +36,19 @@ class PagePool {
     // A page of its own for the caller, who is its only holder. REQUIRES: available() > 0.
     int32_t allocate();
 
+    // Where the prefixes of this salt begin; kNone for the empty one. The caller holds the root until
+    // release_root().
+    int32_t hold_root(std::string_view salt);
+    void release_root(int32_t root);
+
     // The longest run of published pages that hold the beginning of `tokens` (full pages only), appended to
     // `table`. The caller becomes a holder of each. `hashes`: of each full page of tokens.
-    void acquire_prefix(std::span<const TokenId> tokens, std::span<const uint64_t> hashes,
+    void acquire_prefix(int32_t root, std::span<const TokenId> tokens, std::span<const uint64_t> hashes,
                         std::vector<int32_t>& table);
 
-    // Makes a full, computed page findable. `parent`: the page before it, published itself, or kNone. Returns
-    // the page to use from now on: when an equal one is there already, the caller holds that one and has
-    // given `page` back.
+    // Makes a full, computed page findable. `parent`: the page before it, published itself, or the root.
+    // Returns the page to use from now on: when an equal one is there already, the caller holds that one and
+    // has given `page` back.
     int32_t publish(int32_t page, int32_t parent, uint64_t hash, std::span<const TokenId> tokens);
 
     // Gives up all pages of a table and empties it.
@@ -75,7 +82,17 @@ class PagePool {
     void remove_idle(int32_t page);
     std::optional<std::string> find_list_fault() const;
 
+    // A salt in use. Root i - 2, counted down: kNone is the root without a salt.
+    struct Root {
+        std::string salt;
+        int32_t users = 0;  // holders and published first pages
+    };
+    static constexpr int32_t kFirstRoot = kNone - 1;
+    Root& root_at(int32_t root) { return roots_[static_cast<size_t>(kFirstRoot - root)]; }
+    void add_root_user(int32_t parent, int32_t change);
+
     int32_t page_tokens_;
+    std::vector<Root> roots_;
     std::vector<Page> pages_;
     std::vector<TokenId> tokens_;   // [n_pages, page_tokens], of published pages
     std::vector<int32_t> buckets_;  // first page of each, by hash; a power of two

@@ -10,7 +10,7 @@ constexpr int32_t kPageTokens = 2;
 // A sequence whose pages have been computed and published.
 std::vector<int32_t> fill(PagePool& pool, const Sequence& sequence) {
     std::vector<int32_t> table;
-    pool.acquire_prefix(sequence.tokens, sequence.page_hashes, table);
+    pool.acquire_prefix(PagePool::kNone, sequence.tokens, sequence.page_hashes, table);
     for (size_t i = table.size(); i < sequence.page_hashes.size(); ++i) {
         const int32_t parent = i == 0 ? PagePool::kNone : table[i - 1];
         table.push_back(pool.publish(pool.allocate(), parent, sequence.page_hashes[i],
@@ -53,7 +53,7 @@ TEST(PagePool, EqualHashesOfDifferentTokensAreToldApart) {
         second.page_hashes = {42, 42};  // the second pages differ only in what stands before them
     const auto a = fill(pool, first), b = fill(pool, second);
     std::vector<int32_t> found;
-    pool.acquire_prefix(second.tokens, second.page_hashes, found);
+    pool.acquire_prefix(PagePool::kNone, second.tokens, second.page_hashes, found);
     EXPECT_EQ(found, b);
     expect_sound(pool, {a, b, found});
 }
@@ -72,7 +72,7 @@ TEST(PagePool, GivenUpPagesAreFoundAgainUntilTheirRoomIsNeeded) {
     std::vector<int32_t> taken;
     for (int i = 0; i < 3; ++i) taken.push_back(pool.allocate());  // two unused ones, then the end of the old
     std::vector<int32_t> found;
-    pool.acquire_prefix(old.tokens, old.page_hashes, found);
+    pool.acquire_prefix(PagePool::kNone, old.tokens, old.page_hashes, found);
     EXPECT_EQ(found.size(), 1u) << "the last page goes first, the one before it stays";
     expect_sound(pool, {taken, found});
 }
@@ -86,9 +86,9 @@ TEST(PagePool, TheLeastRecentlyUsedGoesFirst) {
     }
     pool.allocate();
     std::vector<int32_t> found;
-    pool.acquire_prefix(b.tokens, b.page_hashes, found);
+    pool.acquire_prefix(PagePool::kNone, b.tokens, b.page_hashes, found);
     EXPECT_TRUE(found.empty());
-    pool.acquire_prefix(a.tokens, a.page_hashes, found);
+    pool.acquire_prefix(PagePool::kNone, a.tokens, a.page_hashes, found);
     EXPECT_EQ(found.size(), 1u);
 }
 
@@ -110,6 +110,36 @@ TEST(PagePool, TheCheckSeesALeakAndALostReference) {
     EXPECT_TRUE(pool.find_fault(none));
     EXPECT_TRUE(pool.find_fault(twice));
     EXPECT_TRUE(pool.find_fault(beyond));
+}
+
+TEST(PagePoolSalts, PrefixesOfDifferentSaltsNeverMeet) {
+    PagePool pool(8, 2);
+    const std::vector<TokenId> tokens = {1, 2};
+    constexpr uint64_t kSameHash = 77;  // as if an attacker had found a salt whose hash collides
+    const std::vector<uint64_t> hashes = {kSameHash};
+    const int32_t alice = pool.hold_root("alice"), bob = pool.hold_root("bob");
+    EXPECT_NE(alice, bob);
+    EXPECT_EQ(pool.hold_root("alice"), alice);
+    std::vector<int32_t> table = {pool.allocate()};
+    table[0] = pool.publish(table[0], alice, kSameHash, tokens);
+    std::vector<int32_t> others;
+    for (const int32_t root : {bob, PagePool::kNone}) {
+        pool.acquire_prefix(root, tokens, hashes, others);
+        EXPECT_TRUE(others.empty());
+    }
+    pool.acquire_prefix(alice, tokens, hashes, others);
+    EXPECT_EQ(others, table);
+    pool.release(others);
+    pool.release(table);
+    // The page keeps its root alive after its holders; the name is forgotten with the last page.
+    pool.release_root(alice);
+    pool.release_root(alice);
+    EXPECT_EQ(pool.hold_root("alice"), alice);
+    pool.release_root(alice);
+    for (int i = 0; i < 8; ++i) table.push_back(pool.allocate());
+    EXPECT_EQ(pool.hold_root("carol"), alice) << "the slot is used again";
+    const std::span<const int32_t> tables[] = {table};
+    EXPECT_FALSE(pool.find_fault(tables));
 }
 
 }  // namespace

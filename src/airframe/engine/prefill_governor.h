@@ -31,7 +31,7 @@ class PrefillGovernor {
     }
 
   private:
-    static constexpr int32_t kFirstGuess = 32, kLeast = 8;
+    static constexpr int32_t kFirstGuess = 32, kLeast = 4;
     static constexpr double kWeightOfNew = 0.25;
 
     static void blend(std::optional<double>& average, double value) {

@@ -14,6 +14,7 @@ constexpr size_t kStopStringsMax = 64;
 constexpr size_t kStopBytesMax = 4096;
 constexpr int32_t kTopLogprobsMax = 100;
 constexpr float kBiasMax = 10000;
+constexpr size_t kSaltBytesMax = 1024;
 constexpr size_t kBreakersMax = 64;
 constexpr size_t kBreakerBytesMax = 256;
 
@@ -144,6 +145,12 @@ base::Result<void> check_mirostat(const EngineRequest& request) {
     return {};
 }
 
+base::Result<void> check_salt(const EngineRequest& request) {
+    if (request.cache_salt.size() <= kSaltBytesMax) return {};
+    return refuse("cache_salt", fmt::format("cache_salt has {} bytes; it may have {}.",
+                                            request.cache_salt.size(), kSaltBytesMax));
+}
+
 base::Result<void> check_breakers(const EngineRequest& request) {
     const auto& breakers = request.sampling.dry_sequence_breakers;
     if (breakers.size() > kBreakersMax)
@@ -164,6 +171,7 @@ base::Result<void> check_request(const EngineRequest& request, uint32_t vocab, u
     TRY_VOID(check_ranges(request));
     TRY_VOID(check_mirostat(request));
     TRY_VOID(check_breakers(request));
+    TRY_VOID(check_salt(request));
     TRY_VOID(check_stop(request));
     TRY_VOID(check_bias(request, vocab));
     return check_prompt(request, vocab, ctx_tokens);

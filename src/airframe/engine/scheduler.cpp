@@ -41,6 +41,7 @@ void Scheduler::add(Sequence& sequence) {
     CHECK(pages_.pages_for(sequence.size()) <= pages_.n_pages(), "sequence {} of {} tokens", sequence.id,
           sequence.size());
     sequence.state = SequenceState::kWaiting;
+    sequence.cache_root = pages_.hold_root(sequence.salt);
     insert_by_age(waiting_, sequence);
 }
 
@@ -108,8 +109,8 @@ void Scheduler::make_room_for_decoding() {
 void Scheduler::add_drafts() {
     int32_t rows = options_.rows_max;
     for (const Sequence* sequence : running_) rows -= sequence->scheduled_rows;
-    // Prompts come first: they get half of what is left.
-    if (!waiting_.empty() || std::ranges::any_of(running_, is_prefilling)) rows /= 2;
+    // Beside prompts every row costs its full price: they come first.
+    if (!waiting_.empty() || std::ranges::any_of(running_, is_prefilling)) rows = 0;
     auto spare_pages = pages_.available() - static_cast<int32_t>(n_running());
     for (Sequence* sequence : running_) {
         if (sequence->scheduled_rows != 1 || sequence->draft.empty()) continue;
@@ -150,7 +151,8 @@ Scheduler::Admission Scheduler::try_admit(Sequence& sequence) {
     // The last token is always computed: its logits are wanted, and so may be those of others.
     const size_t most =
         sequence.wants_more_logits() ? static_cast<size_t>(sequence.logits_from) : sequence.tokens.size() - 1;
-    pages_.acquire_prefix(std::span(sequence.tokens).first(most), sequence.page_hashes, sequence.pages);
+    pages_.acquire_prefix(sequence.cache_root, std::span(sequence.tokens).first(most), sequence.page_hashes,
+                          sequence.pages);
     if (!sequence.wants_more_logits() && is_being_computed(sequence)) {
         pages_.release(sequence.pages);
         return Admission::kLater;
@@ -185,8 +187,8 @@ bool Scheduler::is_being_computed(const Sequence& sequence) const {
     const size_t page = sequence.pages.size();
     if (page >= sequence.page_hashes.size()) return false;
     return std::ranges::any_of(running_, [&](const Sequence* other) {
-        return is_prefilling(other) && page < other->page_hashes.size() &&
-               other->page_hashes[page] == sequence.page_hashes[page];
+        return is_prefilling(other) && other->cache_root == sequence.cache_root &&
+               page < other->page_hashes.size() && other->page_hashes[page] == sequence.page_hashes[page];
     });
 }
 
@@ -292,7 +294,7 @@ void Scheduler::publish_pages(Sequence& sequence, int32_t new_tokens) {
     const auto full = static_cast<size_t>(sequence.computed_tokens / page_tokens);
     const auto before = static_cast<size_t>((sequence.computed_tokens - new_tokens) / page_tokens);
     for (size_t i = before; i < full; ++i) {
-        const int32_t parent = i == 0 ? PagePool::kNone : sequence.pages[i - 1];
+        const int32_t parent = i == 0 ? sequence.cache_root : sequence.pages[i - 1];
         const auto tokens =
             std::span(sequence.tokens)
                 .subspan(i * static_cast<size_t>(page_tokens), static_cast<size_t>(page_tokens));
@@ -304,6 +306,7 @@ void Scheduler::end(Sequence& sequence) {
     CHECK(sequence.state == SequenceState::kWaiting || sequence.state == SequenceState::kRunning,
           "sequence {}", sequence.id);
     pages_.release(sequence.pages);
+    pages_.release_root(sequence.cache_root);
     std::erase(sequence.state == SequenceState::kRunning ? running_ : waiting_, &sequence);
     sequence.state = SequenceState::kDone;
 }

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,6 +28,14 @@ inline uint64_t chain_hash(uint64_t previous, std::span<const TokenId> page) {
 // row as it would alone.
 inline constexpr size_t kDraftTokensMax = 5;
 
+// What the chain of hashes begins with (FNV-1a). As little a proof as the other hashes.
+inline uint64_t salt_hash(std::string_view salt) {
+    if (salt.empty()) return 0;
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (const char c : salt) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    return hash;
+}
+
 enum class SequenceState : uint8_t { kNew, kWaiting, kRunning, kDone };
 
 // Invariants: computed_tokens < tokens.size() between steps; only a running sequence has pages, enough for
@@ -33,6 +43,8 @@ enum class SequenceState : uint8_t { kNew, kWaiting, kRunning, kDone };
 struct Sequence {
     uint64_t id = 0;                         // ascends with arrival: the smaller, the older
     std::vector<TokenId> tokens;             // prompt, then what was generated
+    std::string salt;                        // prefixes are shared only with sequences of the same
+    int32_t cache_root = -1;                 // of the salt, in the page pool
     std::vector<uint64_t> page_hashes;       // chain_hash of each full page of tokens
     std::vector<int32_t> pages;              // page table
     int32_t computed_tokens = 0;             // whose keys and values lie in pages
@@ -52,14 +64,17 @@ struct Sequence {
 inline void append_token(Sequence& sequence, TokenId token, int32_t page_tokens) {
     sequence.tokens.push_back(token);
     if (sequence.size() % page_tokens != 0) return;
-    const uint64_t previous = sequence.page_hashes.empty() ? 0 : sequence.page_hashes.back();
+    const uint64_t previous =
+        sequence.page_hashes.empty() ? salt_hash(sequence.salt) : sequence.page_hashes.back();
     const auto page = std::span(sequence.tokens).last(static_cast<size_t>(page_tokens));
     sequence.page_hashes.push_back(chain_hash(previous, page));
 }
 
 // Memory for `tokens_max` tokens is taken at once, so that generating allocates nothing.
-inline Sequence make_sequence(std::span<const TokenId> prompt, int32_t tokens_max, int32_t page_tokens) {
+inline Sequence make_sequence(std::span<const TokenId> prompt, int32_t tokens_max, int32_t page_tokens,
+                              std::string salt = {}) {
     Sequence sequence;
+    sequence.salt = std::move(salt);
     const auto pages_max = static_cast<size_t>(tokens_max / page_tokens) + 1;
     sequence.tokens.reserve(static_cast<size_t>(tokens_max));
     sequence.page_hashes.reserve(pages_max);

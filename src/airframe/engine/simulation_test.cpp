@@ -86,7 +86,7 @@ class Day {
         client->prompt.insert(client->prompt.end(), more.begin(), more.end());
         client->prompt.resize(std::min(client->prompt.size(), static_cast<size_t>(ctx() - 1)));
         client->answer_max = 1 + below(ctx() - static_cast<int32_t>(client->prompt.size()));
-        client->sequence = make_sequence(client->prompt, ctx(), page_tokens_);
+        client->sequence = make_sequence(client->prompt, ctx(), page_tokens_, below(4) == 0 ? "other" : "");
         client->sequence.id = clients_.size() + 1;
         client->wants_scores = below(6) == 0;
         if (client->wants_scores)
@@ -244,7 +244,7 @@ TEST(Simulation, NothingLeaksNobodyStarvesEveryoneGetsTheTextOfBeingAlone) {
     }
     // The days must have been hard enough to mean something.
     EXPECT_GT(preemptions, 10000u);
-    EXPECT_GT(cached_tokens, 100000u);
+    EXPECT_GT(cached_tokens, 50000u);
     EXPECT_GT(drafted_tokens, 10000u);
 }
 

@@ -49,7 +49,7 @@ base::Result<std::unique_ptr<LoadedModel>> load(const ModelEntry& entry, const S
 
 base::Result<Report> measure(airframe::Engine& engine, const ServeBenchOptions& options) {
     Report report;
-    TRY_VOID(measure_load(engine, 1, {options.lengths.prompt_tokens, 4}));  // to warm up
+    TRY_VOID(measure_load(engine, 2, {std::min(options.lengths.prompt_tokens, 64u), 4}));  // to warm up
     for (const uint32_t streams : options.streams) {
         TRY(report.loads.emplace_back(), measure_load(engine, streams, options.lengths));
         if (!options.as_json && base::is_terminal(2)) fmt::print(stderr, "\r{} streams measured", streams);

@@ -64,6 +64,7 @@ struct GenerateRequest {
     uint32_t n = 1;  // choices per prompt; choice = prompt * n + i
     SamplingOverrides sampling;
     std::vector<std::string> stop;
+    std::string cache_salt;   // cached prefixes are shared only between equal ones
     int32_t max_tokens = -1;  // -1: up to the context; 0: the prompt is computed only
     bool echo = false;        // each choice begins with its prompt's text, with its logprobs if asked
     std::optional<int32_t> top_logprobs;  // absent: no logprobs; 0: of the chosen token only

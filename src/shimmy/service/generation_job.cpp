@@ -116,6 +116,7 @@ base::Result<std::unique_ptr<airframe::EventStream>> GenerationJob::submit(const
     if (request.sampling.seed) *request.sampling.seed += choice;
     request.max_tokens = request_.max_tokens;
     request.stop = request_.stop;
+    request.cache_salt = request_.cache_salt;
     request.top_logprobs = request_.top_logprobs;
     if (request_.echo) request.prompt_logprobs = request_.top_logprobs;
     TRY(auto stream, model.engine->submit(std::move(request)));
