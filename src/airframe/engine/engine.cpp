@@ -6,6 +6,7 @@
 
 #include "airframe/engine/engine_loop.h"
 #include "airframe/engine/kv_plan.h"
+#include "airframe/engine/prefix_store.h"
 #include "base/log.h"
 
 namespace airframe {
@@ -19,8 +20,17 @@ class ModelEngine final : public Engine {
           tokenizer_(std::move(tokenizer)),
           pool_(std::move(pool)),
           ctx_tokens_(plan.ctx_tokens),
+          store_(make_store(plan, options)),
           loop_({.forward = [this](const Batch& batch,
                                    std::span<float> logits) { model_->forward(batch, pool_, logits); },
+                 .on_begin =
+                     [this](PagePool& pages) {
+                         if (store_) store_->restore(pages);
+                     },
+                 .on_end =
+                     [this](PagePool& pages) {
+                         if (store_) store_->save(pages);
+                     },
                  .tokenizer = tokenizer_,
                  .vocab = model_->spec().vocab,
                  .ctx_tokens = plan.ctx_tokens,
@@ -43,11 +53,20 @@ class ModelEngine final : public Engine {
     EngineStats stats() const override { return loop_.stats(); }
 
   private:
+    std::unique_ptr<PrefixStore> make_store(const KvPlan& plan, const EngineOptions& options) {
+        if (options.cache_dir.empty()) return nullptr;
+        return std::make_unique<PrefixStore>(PrefixStoreOptions{.dir = options.cache_dir,
+                                                                .bytes_max = options.cache_dir_bytes,
+                                                                .ctx_tokens = plan.ctx_tokens},
+                                             *model_, model_->backend(), pool_);
+    }
+
     const std::unique_ptr<Model> model_;
     const std::shared_ptr<const Tokenizer> tokenizer_;
     KvPool pool_;
     const uint32_t ctx_tokens_;
-    EngineLoop loop_;  // last: its thread uses model and pool
+    std::unique_ptr<PrefixStore> store_;  // null: nothing is kept between runs
+    EngineLoop loop_;                     // last: its thread uses model and pool
 };
 
 base::Result<void> check_options(const EngineOptions& options) {

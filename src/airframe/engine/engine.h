@@ -142,6 +142,9 @@ struct EngineOptions {
     float rope_scale = 0;  // at least 1: YaRN by this factor, whatever the file says; 0: by the file
     std::optional<std::chrono::nanoseconds> deadline;  // of requests that name none
     Speculation speculation = Speculation::kWhereItPays;
+    // Where cached prefixes are kept between runs (empty: nowhere), and how many bytes they may take there.
+    std::string cache_dir;
+    uint64_t cache_dir_bytes = uint64_t{1} << 30;
 };
 
 struct EngineStats {

@@ -103,6 +103,7 @@ EngineStats EngineLoop::stats() const {
 }
 
 void EngineLoop::run(const std::stop_token& stop) {
+    if (parts_.on_begin) parts_.on_begin(pages_);
     while (!stop.stop_requested()) {
         take_arrivals();
         sweep();
@@ -115,6 +116,7 @@ void EngineLoop::run(const std::stop_token& stop) {
         if (step.items.empty()) sleep();
     }
     end_all();
+    if (parts_.on_end) parts_.on_end(pages_);
 }
 
 void EngineLoop::take_arrivals() {

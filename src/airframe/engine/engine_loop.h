@@ -26,6 +26,8 @@ namespace airframe {
 struct EngineLoopParts {
     // Model::forward over the engine's KV pool: the span is logits_out [logit_rows, vocab].
     std::function<void(const Batch&, std::span<float>)> forward;
+    // On the engine thread, before the first step and after the last one; may be empty.
+    std::function<void(PagePool&)> on_begin, on_end;
     std::shared_ptr<const Tokenizer> tokenizer;
     uint32_t vocab = 0;
     uint32_t ctx_tokens = 0;

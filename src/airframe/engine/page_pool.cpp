@@ -81,6 +81,28 @@ void PagePool::release(std::vector<int32_t>& table) {
     table.clear();
 }
 
+std::vector<int32_t> PagePool::findable(uint64_t most) const {
+    std::vector<int32_t> order, chain;
+    std::vector<bool> taken(pages_.size());
+    // By use: idle pages from the newest on. Pages in use have no place in that list and count as newest.
+    std::vector<int32_t> candidates;
+    for (int32_t page = 0; page < n_pages(); ++page)
+        if (at(page).holders > 0) candidates.push_back(page);
+    for (int32_t page = newest_; page != kNone; page = at(page).older) candidates.push_back(page);
+    for (const int32_t candidate : candidates) {
+        chain.clear();
+        int32_t page = candidate;
+        for (; page > kNone && at(page).published && !taken[static_cast<size_t>(page)];
+             page = at(page).parent)
+            chain.push_back(page);
+        const bool whole = page == kNone || (page > kNone && taken[static_cast<size_t>(page)]);
+        if (!whole || order.size() + chain.size() > most) continue;
+        for (const int32_t link : chain) taken[static_cast<size_t>(link)] = true;
+        order.insert(order.end(), chain.rbegin(), chain.rend());
+    }
+    return order;
+}
+
 std::span<TokenId> PagePool::tokens_of(int32_t page) {
     const auto n = static_cast<size_t>(page_tokens_);
     return std::span(tokens_).subspan(static_cast<size_t>(page) * n, n);

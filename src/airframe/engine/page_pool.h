@@ -54,6 +54,17 @@ class PagePool {
     // Gives up all pages of a table and empties it.
     void release(std::vector<int32_t>& table);
 
+    // At most `most` published pages without a salt, the latest used first, none without the pages before it;
+    // each comes after the one before it.
+    std::vector<int32_t> findable(uint64_t most) const;
+    struct Published {
+        int32_t parent;
+        uint64_t hash;
+        std::span<const TokenId> tokens;
+    };
+    // REQUIRES: one that findable() named.
+    Published published(int32_t page) const { return {at(page).parent, at(page).hash, tokens_of(page)}; }
+
     // What contradicts itself, given the page tables of all holders; nothing when all is well.
     std::optional<std::string> find_fault(std::span<const std::span<const int32_t>> tables) const;
 

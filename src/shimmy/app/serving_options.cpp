@@ -36,6 +36,13 @@ void add_serving_options(CLI::App& command, ServingOptions& options) {
             "speed: off, auto (where it pays), always")
         ->check(CLI::IsMember({"off", "auto", "always"}))
         ->capture_default_str();
+    command.add_option(
+        "--cache-dir", options.cache_dir,
+        "Keep the prompts' keys and values in this folder between runs and while other models are "
+        "loaded");
+    command.add_option("--cache-dir-mb", options.cache_dir_mb, "What that folder may take, in MiB")
+        ->check(CLI::Range(1, 1 << 24))
+        ->capture_default_str();
 }
 
 namespace {
@@ -58,6 +65,8 @@ airframe::EngineOptions engine_options(const ServingOptions& serving, const Glob
         .kv_type = airframe::kv_type_of(global.kv_quant).value_or(airframe::KvType::kF16),
         .rope_scale = global.rope_scale};
     options.speculation = speculation_of(serving.speculate);
+    options.cache_dir = serving.cache_dir;
+    options.cache_dir_bytes = serving.cache_dir_mb << 20;
     if (serving.deadline_s > 0)
         options.deadline = std::chrono::nanoseconds(static_cast<int64_t>(serving.deadline_s * 1e9));
     return options;

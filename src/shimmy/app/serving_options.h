@@ -16,6 +16,8 @@ struct ServingOptions {
     uint32_t kv_tokens = 0;
     double deadline_s = 0;  // 0: none
     std::string speculate = "auto";
+    std::string cache_dir;
+    uint64_t cache_dir_mb = 1024;
 };
 
 void add_serving_options(CLI::App& command, ServingOptions& options);
