@@ -20,7 +20,6 @@ constexpr int64_t kTopLogprobsMax = 5;
 constexpr size_t kChoicesMax = 128;  // prompts times n
 
 constexpr UnsupportedField kUnsupported[] = {
-    {"suffix", "Send the text before the gap only."},
     {"grammar", "The answer would not be held to it."},
     {"json_schema", "The answer would not be held to it."},
     {"response_format", "The answer would not be held to it."},
@@ -96,6 +95,8 @@ base::Result<OpenAiCall> parse_openai_completions(const json::object& body) {
     TRY_VOID(check_best_of(fields, call.request.n));
     TRY(const auto max_tokens, fields.integer("max_tokens", 0, kMaxTokensMax));
     call.request.max_tokens = static_cast<int32_t>(max_tokens.value_or(kDefaultMaxTokens));
+    TRY(const auto suffix, fields.string("suffix"));
+    if (suffix && !suffix->empty()) call.request.suffix = std::string(*suffix);
     TRY(const auto echo, fields.boolean("echo"));
     call.request.echo = echo.value_or(false);
     TRY(const auto logprobs, fields.integer("logprobs", 0, kTopLogprobsMax));

@@ -61,6 +61,8 @@ struct Constraint {
 struct GenerateRequest {
     std::string model;  // as the client wrote it
     std::vector<Prompt> prompts;
+    // Fill in: each prompt, a text, is what stands before the gap, and this is what stands behind it.
+    std::optional<std::string> suffix;
     uint32_t n = 1;  // choices per prompt; choice = prompt * n + i
     SamplingOverrides sampling;
     std::vector<std::string> stop;

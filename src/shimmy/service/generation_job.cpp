@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "airframe/engine/fill_in.h"
+
 namespace shimmy {
 
 using airframe::TokenId;
@@ -74,11 +76,13 @@ base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_prompt(const 
                                                                           size_t index) const {
     const airframe::Tokenizer& tokenizer = model.engine->tokenizer();
     const Prompt& prompt = request_.prompts[index];
-    if (const auto* ids = std::get_if<std::vector<TokenId>>(&prompt)) {
+    const auto* ids = std::get_if<std::vector<TokenId>>(&prompt);
+    if (ids != nullptr && !request_.suffix) {
         const auto outside = [&](TokenId id) { return id < 0 || id >= tokenizer.vocab_size(); };
         const bool readable = std::ranges::none_of(*ids, outside);  // else the engine says which one is wrong
         return PreparedPrompt{*ids, request_.echo && readable ? tokenizer.decode(*ids) : std::string()};
     }
+    if (request_.suffix) return prepare_gap(tokenizer, prompt);
     PreparedPrompt prepared;
     if (const auto* text = std::get_if<std::string>(&prompt)) {
         prepared.tokens = tokenizer.encode(*text, {.parse_special = true});
@@ -105,6 +109,22 @@ base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_prompt(const 
         prepared.tokens.insert(prepared.tokens.begin(), *special.bos);
     }
     return prepared;
+}
+
+base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_gap(const airframe::Tokenizer& tokenizer,
+                                                                       const Prompt& prompt) const {
+    const auto* before = std::get_if<std::string>(&prompt);
+    if (before == nullptr) {
+        auto refused = fail(ErrorCode::kInvalidArgument, "With a suffix the prompt must be a text.");
+        refused.error().param = "prompt";
+        return refused;
+    }
+    auto tokens = airframe::fill_in_prompt(tokenizer, *before, *request_.suffix);
+    if (!tokens) {
+        tokens.error().param = "suffix";
+        return std::unexpected(std::move(tokens).error());
+    }
+    return PreparedPrompt{*std::move(tokens), request_.echo ? *before : std::string()};
 }
 
 base::Result<std::unique_ptr<airframe::EventStream>> GenerationJob::submit(const LoadedModel& model,

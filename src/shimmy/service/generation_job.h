@@ -39,6 +39,8 @@ class GenerationJob {
 
     base::Result<void> submit_all(const LoadedModel& model);
     base::Result<PreparedPrompt> prepare_prompt(const LoadedModel& model, size_t index) const;
+    base::Result<PreparedPrompt> prepare_gap(const airframe::Tokenizer& tokenizer,
+                                             const Prompt& prompt) const;
     base::Result<std::unique_ptr<airframe::EventStream>> submit(const LoadedModel& model,
                                                                 const std::vector<airframe::TokenId>& tokens,
                                                                 uint32_t choice);
