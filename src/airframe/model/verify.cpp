@@ -28,11 +28,10 @@ constexpr double kReferenceSeconds = 10;
 
 class Verifier {
   public:
-    Verifier(const std::filesystem::path& path, const VerifyOptions& options)
-        : path_(path), options_(options) {}
+    Verifier(const OpenFile& open, const VerifyOptions& options) : open_(open), options_(options) {}
 
     Result<std::vector<VerifyGate>> run() {
-        const auto file = GgufFile::open(path_);
+        const auto file = open_();
         add("container", file.has_value(),
             file ? fmt::format("GGUF v{}, {} tensors, {} metadata entries, every offset inside the file",
                                file->version(), file->tensors().size(), file->metadata().entries().size())
@@ -59,7 +58,7 @@ class Verifier {
     }
 
     Result<std::unique_ptr<Model>> load(std::string_view backend_name) const {
-        TRY(auto file, GgufFile::open(path_));
+        TRY(auto file, open_());
         TRY(auto backend, make_backend(backend_name, options_.backend_options));
         return Model::load(std::move(file), std::move(backend), {.batch_rows_max = 64, .logit_rows_max = 64});
     }
@@ -71,7 +70,7 @@ class Verifier {
     std::vector<int32_t> some_tokens(const Model& model) const;
     std::vector<int32_t> random_tokens(const Model& model, uint32_t n) const;
 
-    const std::filesystem::path& path_;
+    const OpenFile& open_;
     const VerifyOptions& options_;
     std::vector<VerifyGate> gates_;
 };
@@ -240,9 +239,8 @@ Result<void> Verifier::compare_logits(Model& model) {
 
 }  // namespace
 
-Result<std::vector<VerifyGate>> verify_model(const std::filesystem::path& path,
-                                             const VerifyOptions& options) {
-    return Verifier(path, options).run();
+Result<std::vector<VerifyGate>> verify_model(const OpenFile& open, const VerifyOptions& options) {
+    return Verifier(open, options).run();
 }
 
 }  // namespace airframe

@@ -27,9 +27,11 @@ struct VerifyOptions {
     std::function<void(std::string_view gate, double done)> on_progress;  // done: 0 to 1; may be empty
 };
 
+using OpenFile = std::function<base::Result<GgufFile>()>;
+
 // Runs all gates: what one of them finds keeps no other from running that still can. A file that is no
-// container, or no model, fails a gate too. Errors: kOutOfMemory while computing.
-base::Result<std::vector<VerifyGate>> verify_model(const std::filesystem::path& path,
-                                                   const VerifyOptions& options);
+// container, or no model, fails a gate too. The file is opened for each backend anew. Errors: kOutOfMemory
+// while computing.
+base::Result<std::vector<VerifyGate>> verify_model(const OpenFile& open, const VerifyOptions& options);
 
 }  // namespace airframe

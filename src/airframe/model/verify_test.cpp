@@ -17,7 +17,8 @@ TEST(Verify, EveryGatePassesOnSoundModels) {
     for (const char* name :
          {"parity/llama-Q4_K.gguf", "parity/mixtral-Q4_K.gguf", "models/stories260K-q8_0.gguf"}) {
         SCOPED_TRACE(name);
-        const auto gates = verify_model(data / name, {.backend_options = {.threads = 2}, .kv_tokens = 256});
+        const auto gates = verify_model([&] { return GgufFile::open(data / name); },
+                                        {.backend_options = {.threads = 2}, .kv_tokens = 256});
         ASSERT_TRUE(gates) << gates.error().message;
         EXPECT_GE(gates->size(), 10u);
         for (const VerifyGate& gate : *gates) EXPECT_TRUE(gate.passed) << gate.name << ": " << gate.measured;
@@ -62,7 +63,8 @@ TEST(Verify, FindsAWeightThatIsNotANumber) {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     stream.write(reinterpret_cast<const char*>(&nan), sizeof nan);
     stream.close();
-    const auto gates = verify_model(copy, {.backend_options = {.threads = 1}, .tokens = 4, .kv_tokens = 0});
+    const auto gates = verify_model([&] { return GgufFile::open(copy); },
+                                    {.backend_options = {.threads = 1}, .tokens = 4, .kv_tokens = 0});
     ASSERT_TRUE(gates) << gates.error().message;
     const auto finite = std::ranges::find(*gates, "weights are finite", &VerifyGate::name);
     ASSERT_NE(finite, gates->end());

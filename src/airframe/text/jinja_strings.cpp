@@ -39,6 +39,7 @@ Str text_of(Machine& machine, const Value& value) {
 size_t find_bytes(std::string_view text, std::string_view pattern, size_t from) {
     if (from > text.size()) return std::string_view::npos;
     if (pattern.empty()) return from;
+    if (text.empty()) return std::string_view::npos;  // may have no address, which memmem must not see
     const void* found = memmem(text.data() + from, text.size() - from, pattern.data(), pattern.size());
     return found ? static_cast<size_t>(static_cast<const char*>(found) - text.data())
                  : std::string_view::npos;

@@ -23,7 +23,7 @@ struct QuantizeArgs {
 base::Result<int> run_quantize(const QuantizeArgs& args, const GlobalOptions& global) {
     TRY(const ModelEntry entry, resolve_model(args.model, global));
     TRY(const airframe::QuantMix* mix, airframe::find_mix(args.mix));
-    TRY(const auto file, airframe::GgufFile::open(entry.path));
+    TRY(const auto file, open_model(entry));
     ProgressBar bar(fmt::format("quantizing to {}", mix->name), file.tensor_bytes());
     TRY(const auto report, airframe::quantize_file(file, *mix, args.out,
                                                    {.threads = global.threads,

@@ -40,7 +40,7 @@ base::Result<std::vector<airframe::VerifyGate>> verify(const ModelEntry& entry, 
         bar->second.update(done);
         if (done >= 1) bars.erase(bar);
     };
-    return airframe::verify_model(entry.path, options);
+    return airframe::verify_model([&] { return open_model(entry); }, options);
 }
 
 void print_gates(const std::vector<airframe::VerifyGate>& gates, const ModelEntry& entry, bool passed) {
