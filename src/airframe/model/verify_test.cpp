@@ -30,7 +30,8 @@ TEST(Verify, EveryGatePassesInEveryFormat) {
     for (const QuantMix& mix : all_mixes()) {
         SCOPED_TRACE(mix.name);
         ASSERT_TRUE(make_model(small(**find_shape("mixtral-tiny")), mix, path, {}));
-        const auto gates = verify_model(path, {.backend_options = {.threads = 2}, .tokens = 16});
+        const auto gates = verify_model([&] { return GgufFile::open(path); },
+                                        {.backend_options = {.threads = 2}, .tokens = 16});
         ASSERT_TRUE(gates) << gates.error().message;
         EXPECT_GE(gates->size(), 8u);
         for (const VerifyGate& gate : *gates) EXPECT_TRUE(gate.passed) << gate.name << ": " << gate.measured;
@@ -41,7 +42,7 @@ TEST(Verify, EveryGatePassesInEveryFormat) {
 TEST(Verify, AFileThatIsNoContainerFailsItsGate) {
     const auto path = std::filesystem::path(::testing::TempDir()) / "verify_no_container.gguf";
     std::ofstream(path) << "GGUF and then nothing that makes sense";
-    const auto gates = verify_model(path, {});
+    const auto gates = verify_model([&] { return GgufFile::open(path); }, {});
     ASSERT_TRUE(gates);
     ASSERT_EQ(gates->size(), 1u);
     EXPECT_FALSE(gates->front().passed);

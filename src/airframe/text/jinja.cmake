@@ -18,4 +18,4 @@ add_floor_test(airframe_jinja_test
   SOURCES jinja_conformance_test.cpp jinja_test.cpp
   LINKS airframe_jinja)
 add_fuzz_target(jinja_fuzz BY_HAND SOURCES jinja_fuzz.cpp LINKS airframe_jinja)
-add_floor_test(airframe_chat_test SOURCES chat_template_test.cpp LINKS airframe_chat)
+add_floor_test(airframe_chat_test ASAN SOURCES chat_template_test.cpp LINKS airframe_chat)

@@ -4,10 +4,10 @@ add_floor(airframe_tokenizer
           tokenizer.cpp unigram_encoder.cpp vocab.cpp wordpiece_encoder.cpp
   LINKS airframe_gguf base PkgConfig::PCRE2 PkgConfig::UTF8PROC)
 
-add_floor_test(airframe_tokenizer_test
+add_floor_test(airframe_tokenizer_test ASAN
   SOURCES bpe_test.cpp encoders_test.cpp pretokenizer_test.cpp tokenizer_test.cpp
   LINKS airframe_tokenizer)
-add_floor_test(airframe_tokenizer_vectors_test
+add_floor_test(airframe_tokenizer_vectors_test ASAN
   SOURCES tokenizer_vectors_test.cpp tokenizer_property_test.cpp
   LINKS airframe_tokenizer Boost::json)
 
