@@ -14,7 +14,7 @@ add_floor(airframe_chat
   LINKS airframe_jinja)
 embed_files(airframe_chat airframe_chat_templates ${chat_templates})
 
-add_floor_test(airframe_jinja_test
+add_floor_test(airframe_jinja_test ASAN
   SOURCES jinja_conformance_test.cpp jinja_test.cpp
   LINKS airframe_jinja)
 add_fuzz_target(jinja_fuzz BY_HAND SOURCES jinja_fuzz.cpp LINKS airframe_jinja)

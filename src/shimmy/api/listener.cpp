@@ -11,6 +11,8 @@
 #include <cstring>
 #include <memory>
 
+#include "base/log.h"
+
 namespace shimmy {
 
 using base::Error;
@@ -138,6 +140,7 @@ base::Result<Listener> listen_on(const BindAddress& bind) {
 base::Result<Listener> listen_on_loopback(uint16_t first, uint16_t last) {
     for (int port = first; port <= last; ++port) {
         if (auto listener = listen_on({kLoopback, static_cast<uint16_t>(port)})) return listener;
+        base::log_info("port {} is in use, perhaps by another Shimmy; trying the next one", port);
     }
     return listen_on({kLoopback, 0});
 }
