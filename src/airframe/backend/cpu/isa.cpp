@@ -10,6 +10,7 @@ namespace airframe::cpu {
 extern const Kernels kScalarKernels;
 #if defined(__x86_64__)
 extern const Kernels kAvx2Kernels;
+extern const Kernels kAvxVnniKernels;
 extern const Kernels kAvx512Kernels;
 extern const Kernels kAvx512VnniKernels;
 extern const Kernels kAmxKernels;
@@ -21,6 +22,7 @@ namespace {
 bool has_avx2() {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
 }
+bool has_avxvnni() { return has_avx2() && __builtin_cpu_supports("avxvnni"); }
 bool has_avx512() {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
@@ -39,6 +41,7 @@ constexpr std::array kIsas = std::to_array<Isa>({
     {"amx", "AMX tiles and AVX-512 with VNNI", &kAmxKernels, has_amx},
     {"avx512vnni", "AVX-512 with VNNI", &kAvx512VnniKernels, has_avx512vnni},
     {"avx512", "AVX-512", &kAvx512Kernels, has_avx512},
+    {"avxvnni", "AVX2 with VNNI", &kAvxVnniKernels, has_avxvnni},
     {"avx2", "AVX2", &kAvx2Kernels, has_avx2},
 #endif
     {"scalar", "no vector instructions", &kScalarKernels, [] { return true; }},

@@ -1,4 +1,4 @@
-// The vocabulary of AVX2 with FMA and F16C: 8 floats or 32 bytes at a time.
+// The vocabulary of AVX2 with FMA and F16C, with or without VNNI: 8 floats or 32 bytes at a time.
 // What each word means stands in isa/scalar/simd.h, as plain loops.
 #pragma once
 
@@ -140,6 +140,15 @@ SIMD Bytes lookup16(Bytes q, const int8_t* table) {
 }
 SIMD void store_bytes(uint8_t* p, Bytes q) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), q); }
 
+SIMD __m256i load_part(const int8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+#ifdef __AVXVNNI__
+constexpr int kSignedBias = 128;  // vpdpbusd takes one operand unsigned: signed weights come with 128 added
+SIMD Floats dot2(Bytes q, const int8_t* hi, const int8_t* lo) {
+    const Ints high = _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), q, load_part(hi));
+    return _mm256_cvtepi32_ps(_mm256_dpbusd_avx_epi32(_mm256_slli_epi32(high, 7), q, load_part(lo)));
+}
+SIMD Floats dot2_signed(Bytes q, const int8_t* hi, const int8_t* lo) { return dot2(q, hi, lo); }
+#else
 // vpmaddubsw adds pairs in 16 bits: weights up to 127 are safe with activations in [-127, 127].
 constexpr int kSignedBias = 0;
 SIMD Floats dot2_parts(Bytes q, __m256i hi, __m256i lo) {
@@ -147,7 +156,6 @@ SIMD Floats dot2_parts(Bytes q, __m256i hi, __m256i lo) {
     const __m256i low = _mm256_madd_epi16(_mm256_maddubs_epi16(q, lo), _mm256_set1_epi16(1));
     return _mm256_cvtepi32_ps(_mm256_add_epi32(high, low));
 }
-SIMD __m256i load_part(const int8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
 SIMD Floats dot2(Bytes q, const int8_t* hi, const int8_t* lo) {
     return dot2_parts(q, load_part(hi), load_part(lo));
 }
@@ -155,7 +163,8 @@ SIMD Floats dot2_signed(Bytes q, const int8_t* hi, const int8_t* lo) {
     return dot2_parts(_mm256_abs_epi8(q), _mm256_sign_epi8(load_part(hi), q),
                       _mm256_sign_epi8(load_part(lo), q));
 }
-SIMD Bytes biased(Bytes q) { return q; }
+#endif
+SIMD Bytes biased(Bytes q) { return _mm256_xor_si256(q, _mm256_set1_epi8(static_cast<char>(kSignedBias))); }
 
 SIMD void store_bytes_of(__m256i ints, int8_t* to) {
     const __m256i first = _mm256_set1_epi32(0x0c080400);  // the low byte of each int, in each half
@@ -175,7 +184,14 @@ SIMD void store_parts(Floats rounded, int8_t* hi, int8_t* lo) {
 constexpr int kPairRows =
     4;  // 4 x 2 sums as integers; the floats they become in turn live in the first cache
 constexpr bool kPairsPay = true;
+#ifdef __AVXVNNI__
+SIMD Ints dot_pairs(Ints acc, Ints a, Ints b) {
+    asm("%{vex%} vpdpwssd %2, %1, %0" : "+x"(acc) : "x"(a), "x"(b));  // see isa/avx512/simd.h
+    return acc;
+}
+#else
 SIMD Ints dot_pairs(Ints acc, Ints a, Ints b) { return _mm256_add_epi32(acc, _mm256_madd_epi16(a, b)); }
+#endif
 SIMD Ints no_ints() { return _mm256_setzero_si256(); }
 SIMD Ints load_pairs(const int16_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
 SIMD Ints splat_pair(const int16_t* p) {
@@ -194,6 +210,7 @@ SIMD void store_words(int16_t* to, Bytes q, int zero) {
                        _mm256_sub_epi16(_mm256_cvtepu8_epi16(_mm256_extracti128_si256(q, 1)), z));
 }
 SIMD void store_signed_words(int16_t* to, Bytes q) {
+    if (kSignedBias != 0) return store_words(to, q, kSignedBias);
     store_pair_vectors(to, _mm256_cvtepi8_epi16(_mm256_castsi256_si128(q)),
                        _mm256_cvtepi8_epi16(_mm256_extracti128_si256(q, 1)));
 }
