@@ -56,6 +56,7 @@ struct EngineRequest {
     SamplingParams sampling;
     int32_t max_tokens = -1;              // -1: up to the context; 0: compute the prompt only
     std::vector<std::string> stop;        // the text ends before the first of these
+    std::vector<TokenId> shown_tokens;    // control tokens whose text is a part of the answer
     bool ignore_eos = false;              // tokens that end the generation are never chosen
     std::optional<int32_t> top_logprobs;  // absent: no logprobs; 0: of the chosen token only
     // Scoring: one PromptLogprobs event before the first Delta. The same values; then nothing of the prompt

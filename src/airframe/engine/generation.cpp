@@ -35,7 +35,7 @@ Generation::Generation(EngineRequest request, std::shared_ptr<const Tokenizer> t
                request_.ignore_eos ? std::span(tokenizer_->special().end_of_generation)
                                    : std::span<const TokenId>(),
                tokenizer_.get()),
-      decoder_(*tokenizer_),
+      decoder_(*tokenizer_, false, request_.shown_tokens),
       stop_(request_.stop),
       channel_(std::make_shared<EventChannel>(limits.event_queue, std::move(engine))) {
     sequence = make_sequence(request_.prompt, prompt_tokens_ + completion_max_, limits.page_tokens,

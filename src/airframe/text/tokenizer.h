@@ -84,7 +84,9 @@ class Tokenizer {
 class StreamDecoder {
   public:
     // `at_text_start`: nothing comes before the stream, so a leading space is treated as in decode().
-    explicit StreamDecoder(const Tokenizer& tokenizer, bool at_text_start = false);
+    // `shown`: control tokens that are a part of the text.
+    explicit StreamDecoder(const Tokenizer& tokenizer, bool at_text_start = false,
+                           std::vector<TokenId> shown = {});
     // The text that this token completes; may be empty.
     std::string push(TokenId id);
     // What is left at the end; incomplete bytes become U+FFFD.
@@ -92,6 +94,7 @@ class StreamDecoder {
 
   private:
     const Tokenizer& tokenizer_;
+    const std::vector<TokenId> shown_;
     std::string pending_;
     bool strip_space_;
 };

@@ -67,8 +67,13 @@ class CompletionReply final : public Reply {
     void collect(GenerationEvent event, ReplyOutput& output) {
         if (auto* delta = std::get_if<TextDelta>(&event)) {
             Completion::Choice& to = choice(delta->choice);
-            to.text += delta->text;
+            (delta->reasoning ? to.reasoning : to.text) += delta->text;
             std::ranges::move(delta->logprobs, std::back_inserter(to.logprobs));
+        } else if (auto* call = std::get_if<ToolCallDelta>(&event)) {
+            auto& calls = choice(call->choice).calls;
+            if (calls.size() <= call->call) calls.resize(call->call + 1);
+            if (!call->id.empty()) calls[call->call] = {std::move(call->id), std::move(call->name), {}};
+            calls[call->call].arguments += call->arguments;
         } else if (auto* end = std::get_if<ChoiceEnd>(&event)) {
             Completion::Choice& to = choice(end->choice);
             to.reason = end->reason;

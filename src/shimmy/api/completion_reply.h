@@ -15,10 +15,15 @@ namespace shimmy {
 // All of one answer, for clients that do not stream.
 struct Completion {
     struct Choice {
+        struct Call {
+            std::string id, name, arguments;
+        };
         std::string text;
         std::vector<TokenInfo> logprobs;
         airframe::FinishReason reason = airframe::FinishReason::kStop;
         std::string stop_sequence;
+        std::string reasoning = {};
+        std::vector<Call> calls = {};
     };
     std::vector<Choice> choices;
     Totals totals;

@@ -36,9 +36,11 @@ void write_logprobs(JsonWriter& json, const std::vector<TokenInfo>& tokens) {
 
 class ChatEncoder final : public OpenAiEncoder {
   public:
-    ChatEncoder(OpenAiIdentity identity, uint32_t choices, bool include_usage)
-        : OpenAiEncoder(std::move(identity), {"chat.completion", "chat.completion.chunk"}, include_usage),
-          choices_(choices) {}
+    ChatEncoder(OpenAiIdentity identity, const OpenAiCall& call)
+        : OpenAiEncoder(std::move(identity), {"chat.completion", "chat.completion.chunk"},
+                        call.include_usage),
+          choices_(call.choices()),
+          call_is_named_(call.call_is_named) {}
 
   protected:
     void stream_start(std::string& out) const override {
@@ -57,8 +59,30 @@ class ChatEncoder final : public OpenAiEncoder {
     }
 
     void write_delta(JsonWriter& json, const TextDelta& delta) override {
-        json.key("delta").begin_object().key("content").value(delta.text).end_object().key("logprobs");
+        json.key("delta").begin_object();
+        if (delta.reasoning) {
+            json.key("reasoning_content").value(delta.text).key("reasoning").value(delta.text);
+        } else {
+            json.key("content").value(delta.text);
+        }
+        json.end_object().key("logprobs");
         write_logprobs(json, delta.logprobs);
+    }
+
+    // Id, type and name come once, first; what follows has arguments only.
+    void write_call(JsonWriter& json, const ToolCallDelta& delta) override {
+        json.key("delta").begin_object().key("tool_calls").begin_array().begin_object();
+        json.key("index").value(delta.call);
+        if (!delta.id.empty()) json.key("id").value(delta.id).key("type").value("function");
+        json.key("function").begin_object();
+        if (!delta.name.empty()) json.key("name").value(delta.name);
+        json.key("arguments").value(delta.arguments).end_object();
+        json.end_object().end_array().end_object().key("logprobs").null();
+    }
+
+    std::string_view finish_reason(airframe::FinishReason reason, size_t calls) const override {
+        const bool by_calls = calls > 0 && reason != airframe::FinishReason::kLength && !call_is_named_;
+        return by_calls ? "tool_calls" : OpenAiEncoder::finish_reason(reason, calls);
     }
 
     void write_end_delta(JsonWriter& json) const override {
@@ -66,19 +90,39 @@ class ChatEncoder final : public OpenAiEncoder {
     }
 
     void write_choice(JsonWriter& json, const Completion::Choice& choice) override {
-        json.key("message").begin_object().key("role").value("assistant");
-        json.key("content").value(choice.text).key("refusal").null().end_object().key("logprobs");
+        json.key("message").begin_object().key("role").value("assistant").key("content");
+        if (choice.text.empty() && !choice.calls.empty()) {
+            json.null();
+        } else {
+            json.value(choice.text);
+        }
+        if (!choice.reasoning.empty())
+            json.key("reasoning_content").value(choice.reasoning).key("reasoning").value(choice.reasoning);
+        json.key("refusal").null();
+        if (!choice.calls.empty()) write_calls(json, choice.calls);
+        json.end_object().key("logprobs");
         write_logprobs(json, choice.logprobs);
     }
 
   private:
+    static void write_calls(JsonWriter& json, const std::vector<Completion::Choice::Call>& calls) {
+        json.key("tool_calls").begin_array();
+        for (const auto& call : calls) {
+            json.begin_object().key("id").value(call.id).key("type").value("function");
+            json.key("function").begin_object().key("name").value(call.name);
+            json.key("arguments").value(call.arguments).end_object().end_object();
+        }
+        json.end_array();
+    }
+
     const uint32_t choices_;
+    const bool call_is_named_;
 };
 
 }  // namespace
 
-std::unique_ptr<Encoder> openai_chat_encoder(OpenAiIdentity identity, uint32_t choices, bool include_usage) {
-    return std::make_unique<ChatEncoder>(std::move(identity), choices, include_usage);
+std::unique_ptr<Encoder> openai_chat_encoder(OpenAiIdentity identity, const OpenAiCall& call) {
+    return std::make_unique<ChatEncoder>(std::move(identity), call);
 }
 
 }  // namespace shimmy

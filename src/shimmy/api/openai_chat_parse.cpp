@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "shimmy/api/openai_tools.h"
+
 namespace shimmy {
 
 namespace json = boost::json;
@@ -15,12 +17,10 @@ constexpr int64_t kTopLogprobsMax = 20;
 constexpr int64_t kMaxTokensMax = std::numeric_limits<int32_t>::max();
 
 constexpr UnsupportedField kUnsupported[] = {
-    {"functions", "Send the functions as 'tools'."},
-    {"function_call", "Use 'tool_choice'."},
-    {"grammar", "The answer would not be held to it."},
-    {"json_schema", "The answer would not be held to it."},
     {"audio", "This server writes text only."},
 };
+
+constexpr std::string_view kEfforts[] = {"none", "minimal", "low", "medium", "high", "xhigh", "max"};
 
 // Role as sent, role as templates know it.
 constexpr std::pair<std::string_view, std::string_view> kRoles[] = {
@@ -108,60 +108,25 @@ base::Result<json::array> parse_messages(const Fields& fields) {
     return out;
 }
 
-// The function tools; kinds that other servers know (web_search, …) are left out.
-base::Result<json::array> parse_tools(const Fields& fields) {
-    json::array out;
-    TRY(const json::array* tools, fields.array("tools"));
-    if (tools == nullptr) return out;
-    for (size_t i = 0; i < tools->size(); ++i) {
-        const std::string path = fmt::format("tools[{}]", i);
-        if (!(*tools)[i].is_object())
-            return std::unexpected(bad_type(path, "a tool (an object)", (*tools)[i]));
-        const Fields tool((*tools)[i].get_object(), path);
-        TRY(const auto type, tool.string("type"));
-        if (type && *type != "function") continue;
-        TRY(const json::object* function, tool.object("function"));
-        if (function == nullptr)
-            return std::unexpected(missing(tool.path_of("function"), "what the tool is."));
-        TRY(const auto name, Fields(*function, tool.path_of("function")).string("name"));
-        if (!name) return std::unexpected(missing(tool.path_of("function.name"), "a function needs a name."));
-        out.push_back((*tools)[i]);
-    }
-    return out;
-}
-
-// True when the model may see the tools. That it must call one cannot be promised, so that is refused.
-base::Result<bool> parse_tool_choice(const Fields& fields) {
-    const json::value* choice = fields.find("tool_choice");
-    if (choice == nullptr) return true;
-    if (choice->is_string()) {
-        if (choice->get_string() == "auto") return true;
-        if (choice->get_string() == "none") return false;
-    } else if (!choice->is_object()) {
-        return std::unexpected(bad_type("tool_choice", "a string or an object", *choice));
-    }
-    return std::unexpected(unsupported_value(
-        "tool_choice", "can only be 'auto' or 'none' for now: the model cannot be made to call."));
-}
-
-base::Result<void> check_response_format(const Fields& fields) {
-    TRY(const json::object* format, fields.object("response_format"));
-    if (format == nullptr) return {};
-    TRY(const auto type, Fields(*format, "response_format").string("type"));
-    if (!type)
-        return std::unexpected(missing("response_format.type", "'text' is the format this server knows."));
-    if (*type == "text") return {};
-    return std::unexpected(unsupported_value(
-        "response_format.type",
-        fmt::format("is '{}', which is not supported yet: the answer would not be held to it. Use 'text'.",
-                    *type)));
-}
-
 base::Result<void> parse_template_args(const Fields& fields, json::object& args) {
     TRY(const json::object* extra, fields.object("chat_template_kwargs"));
     if (extra != nullptr) args = *extra;
     TRY(const auto effort, fields.string("reasoning_effort"));
+    if (effort && !std::ranges::count(kEfforts, *effort)) {
+        return std::unexpected(bad_value(
+            "reasoning_effort",
+            fmt::format("is '{}'; it must be none, minimal, low, medium, high, xhigh or max.", *effort)));
+    }
     if (effort) args["reasoning_effort"] = json::string_view(effort->data(), effort->size());
+    TRY(const auto thinking, fields.boolean("enable_thinking"));
+    const bool switched_off = effort && *effort == "none";
+    if ((thinking || switched_off) && !args.contains("enable_thinking")) {
+        const bool thinks = thinking.value_or(true) && !switched_off;
+        args["enable_thinking"] = thinks;
+        args["thinking"] = thinks;  // as DeepSeek's and Granite's templates call it
+    }
+    TRY(const auto budget, fields.integer("thinking_budget", 0, kMaxTokensMax));
+    if (budget) args["thinking_budget"] = *budget;
     return {};
 }
 
@@ -181,16 +146,18 @@ base::Result<OpenAiCall> parse_openai_chat(const json::object& body) {
     const Fields fields(body, "");
     TRY(OpenAiCall call, parse_openai_common(fields));
     TRY_VOID(refuse_unsupported(fields, kUnsupported));
-    TRY_VOID(check_response_format(fields));
     TRY_VOID(parse_logprobs(fields, call.request));
     TRY(const auto max_tokens, fields.integer("max_tokens", 1, kMaxTokensMax));
     TRY(const auto max_completion_tokens, fields.integer("max_completion_tokens", 1, kMaxTokensMax));
     call.request.max_tokens = static_cast<int32_t>(max_completion_tokens.value_or(max_tokens.value_or(-1)));
     ChatInput chat;
     TRY(chat.messages, parse_messages(fields));
-    TRY(json::array tools, parse_tools(fields));
-    TRY(const bool may_call, parse_tool_choice(fields));
-    if (may_call) chat.tools = std::move(tools);
+    TRY(OpenAiTools tools, parse_openai_tools(fields));
+    call.call_is_named = tools.is_named;
+    chat.tools = std::move(tools.tools);
+    chat.tool_choice = tools.choice;
+    TRY(const auto reasoning_format, fields.string("reasoning_format"));
+    chat.split_reasoning = reasoning_format.value_or("auto") != "none";
     TRY_VOID(parse_template_args(fields, chat.template_args));
     call.request.prompts.emplace_back(std::move(chat));
     return call;

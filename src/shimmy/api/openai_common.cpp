@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "shimmy/api/errors.h"
+#include "shimmy/api/openai_constraint.h"
 
 namespace shimmy {
 
@@ -26,12 +27,33 @@ struct NumberParameter {
 };
 constexpr NumberParameter kNumbers[] = {
     {"temperature", 0, 2, &SamplingOverrides::temperature},
+    {"dynatemp_range", 0, 2, &SamplingOverrides::dynatemp_range},
+    {"dynatemp_exponent", 0, 100, &SamplingOverrides::dynatemp_exponent},
     {"top_p", 0, 1, &SamplingOverrides::top_p},
     {"min_p", 0, 1, &SamplingOverrides::min_p},
+    {"typical_p", 0, 1, &SamplingOverrides::typical_p},
+    {"top_n_sigma", -1, 100, &SamplingOverrides::top_n_sigma},
+    {"xtc_probability", 0, 1, &SamplingOverrides::xtc_probability},
+    {"xtc_threshold", 0, 1, &SamplingOverrides::xtc_threshold},
+    {"mirostat_tau", 0, 100, &SamplingOverrides::mirostat_tau},
+    {"mirostat_eta", 0, 1, &SamplingOverrides::mirostat_eta},
     {"repeat_penalty", 0.01, 100, &SamplingOverrides::repeat_penalty},
     {"repetition_penalty", 0.01, 100, &SamplingOverrides::repeat_penalty},
     {"frequency_penalty", -2, 2, &SamplingOverrides::frequency_penalty},
     {"presence_penalty", -2, 2, &SamplingOverrides::presence_penalty},
+    {"dry_multiplier", 0, 100, &SamplingOverrides::dry_multiplier},
+    {"dry_base", 1, 100, &SamplingOverrides::dry_base},
+};
+
+struct IntegerParameter {
+    std::string_view name;
+    int64_t low, high;
+    std::optional<int32_t> SamplingOverrides::* target;
+};
+constexpr IntegerParameter kIntegers[] = {
+    {"repeat_last_n", -1, kAnyInt32, &SamplingOverrides::repeat_last_n},
+    {"dry_allowed_length", 0, kAnyInt32, &SamplingOverrides::dry_allowed_length},
+    {"dry_penalty_last_n", -1, kAnyInt32, &SamplingOverrides::dry_penalty_last_n},
 };
 
 base::Result<void> parse_logit_bias(const Fields& fields, SamplingOverrides& sampling) {
@@ -60,6 +82,13 @@ base::Result<void> parse_sampling(const Fields& fields, SamplingOverrides& sampl
         TRY(const auto number, fields.number(parameter.name, parameter.low, parameter.high));
         if (number) sampling.*parameter.target = static_cast<float>(*number);
     }
+    for (const IntegerParameter& parameter : kIntegers) {
+        TRY(const auto number, fields.integer(parameter.name, parameter.low, parameter.high));
+        if (number) sampling.*parameter.target = static_cast<int32_t>(*number);
+    }
+    TRY(const auto mirostat, fields.integer("mirostat", 0, 2));
+    if (mirostat == 1) return std::unexpected(bad_value("mirostat", "must be 0 (off) or 2."));
+    if (mirostat) sampling.mirostat = static_cast<int32_t>(*mirostat);
     TRY(const auto top_k, fields.integer("top_k", -1, kAnyInt32));
     if (top_k) sampling.top_k = static_cast<int32_t>(std::max<int64_t>(*top_k, 0));  // -1 and 0: off
     TRY(const auto seed, fields.integer("seed", -kAnyInt64 - 1, kAnyInt64));
@@ -121,6 +150,7 @@ base::Result<OpenAiCall> parse_openai_common(const Fields& fields) {
     TRY(call.request.stop, parse_stop(fields));
     TRY_VOID(parse_sampling(fields, call.request.sampling));
     TRY_VOID(parse_stream(fields, call));
+    TRY(call.request.constraint, parse_constraint(fields));
     return call;
 }
 

@@ -18,6 +18,7 @@ struct OpenAiCall {
     GenerateRequest request;
     bool stream = false;
     bool include_usage = false;  // a last chunk with the usage
+    bool call_is_named = false;  // tool_choice names the one function: OpenAI ends such an answer with "stop"
 
     uint32_t choices() const { return static_cast<uint32_t>(request.prompts.size()) * request.n; }
 };

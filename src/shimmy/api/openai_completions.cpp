@@ -19,12 +19,6 @@ constexpr int64_t kMaxTokensMax = std::numeric_limits<int32_t>::max();
 constexpr int64_t kTopLogprobsMax = 5;
 constexpr size_t kChoicesMax = 128;  // prompts times n
 
-constexpr UnsupportedField kUnsupported[] = {
-    {"grammar", "The answer would not be held to it."},
-    {"json_schema", "The answer would not be held to it."},
-    {"response_format", "The answer would not be held to it."},
-};
-
 base::Result<std::vector<TokenId>> parse_ids(const json::array& list, const std::string& path) {
     std::vector<TokenId> ids;
     ids.reserve(list.size());
@@ -84,7 +78,6 @@ base::Result<void> check_best_of(const Fields& fields, uint32_t n) {
 base::Result<OpenAiCall> parse_openai_completions(const json::object& body) {
     const Fields fields(body, "");
     TRY(OpenAiCall call, parse_openai_common(fields));
-    TRY_VOID(refuse_unsupported(fields, kUnsupported));
     TRY(call.request.prompts, parse_prompts(fields));
     if (call.request.prompts.size() > kChoicesMax / call.request.n) {
         return std::unexpected(bad_value(
@@ -187,9 +180,8 @@ class CompletionsEncoder final : public OpenAiEncoder {
 
 }  // namespace
 
-std::unique_ptr<Encoder> openai_completions_encoder(OpenAiIdentity identity, uint32_t choices,
-                                                    bool include_usage) {
-    return std::make_unique<CompletionsEncoder>(std::move(identity), choices, include_usage);
+std::unique_ptr<Encoder> openai_completions_encoder(OpenAiIdentity identity, const OpenAiCall& call) {
+    return std::make_unique<CompletionsEncoder>(std::move(identity), call.choices(), call.include_usage);
 }
 
 }  // namespace shimmy

@@ -15,7 +15,6 @@ namespace shimmy {
 // Errors: kInvalidArgument and kUnsupported with the JSON path in `param`.
 base::Result<OpenAiCall> parse_openai_completions(const boost::json::object& body);
 
-std::unique_ptr<Encoder> openai_completions_encoder(OpenAiIdentity identity, uint32_t choices,
-                                                    bool include_usage);
+std::unique_ptr<Encoder> openai_completions_encoder(OpenAiIdentity identity, const OpenAiCall& call);
 
 }  // namespace shimmy

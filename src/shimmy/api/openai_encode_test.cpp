@@ -21,6 +21,14 @@ const OpenAiIdentity kIdentity{"chatcmpl-1", 1700000000, "m\"1"};
 constexpr airframe::Usage kUsage{7, 2, 3};
 constexpr airframe::Timings kTimings{0.001, 0.25, 0.5};
 
+OpenAiCall call_of(uint32_t choices, bool include_usage) {
+    OpenAiCall call;
+    call.request.prompts.resize(1);
+    call.request.n = choices;
+    call.include_usage = include_usage;
+    return call;
+}
+
 std::string streamed(Encoder& encoder, const std::vector<GenerationEvent>& events) {
     std::string out;
     for (const GenerationEvent& event : events) encoder.stream(event, out);
@@ -32,7 +40,7 @@ const std::vector<GenerationEvent> kEvents = {
     GenerationEnd{{kUsage, kTimings}}};
 
 TEST(OpenAiChatEncode, Streams) {
-    auto encoder = openai_chat_encoder(kIdentity, 1, false);
+    auto encoder = openai_chat_encoder(kIdentity, call_of(1, false));
     EXPECT_EQ(
         streamed(*encoder, kEvents),
         "data: " HEAD(
@@ -49,7 +57,7 @@ TEST(OpenAiChatEncode, Streams) {
 }
 
 TEST(OpenAiChatEncode, StreamsUsageWhenAsked) {
-    auto encoder = openai_chat_encoder(kIdentity, 1, true);
+    auto encoder = openai_chat_encoder(kIdentity, call_of(1, true));
     EXPECT_EQ(streamed(*encoder, kEvents),
               "data: " HEAD("chat.completion.chunk")
               R"([{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}],"usage":null})"
@@ -69,7 +77,7 @@ TEST(OpenAiChatEncode, WritesTheWhole) {
         {"Ho", {{{"\xf0\x9f", -0.5F}, {{"a", -1.0F}}}}, airframe::FinishReason::kStop, "x"});
     completion.totals = {kUsage, kTimings};
     EXPECT_EQ(
-        openai_chat_encoder(kIdentity, 2, false)->whole(completion),
+        openai_chat_encoder(kIdentity, call_of(2, false))->whole(completion),
         HEAD(
             "chat.completion") R"([{"index":0,"message":{"role":"assistant","content":"Hi","refusal":null},"logprobs":null,"finish_reason":"length"},)"
                                R"({"index":1,"message":{"role":"assistant","content":"Ho","refusal":null},"logprobs":{"content":[)"
@@ -81,7 +89,7 @@ TEST(OpenAiChatEncode, WritesTheWhole) {
 
 TEST(OpenAiChatEncode, TellsOfAFaultInTheStream) {
     std::string out;
-    openai_chat_encoder(kIdentity, 1, false)
+    openai_chat_encoder(kIdentity, call_of(1, false))
         ->stream_fault({base::ErrorCode::kNumeric, "the model made NaN", {}, {}}, out);
     EXPECT_EQ(out,
               "data: {\"error\":{\"message\":\"the model made NaN\",\"type\":\"server_error\",\"param\":null,"
@@ -89,7 +97,7 @@ TEST(OpenAiChatEncode, TellsOfAFaultInTheStream) {
 }
 
 TEST(OpenAiCompletionsEncode, StreamsWithLogprobs) {
-    auto encoder = openai_completions_encoder(kIdentity, 1, false);
+    auto encoder = openai_completions_encoder(kIdentity, call_of(1, false));
     const std::vector<GenerationEvent> events = {
         Started{}, TextDelta{0, "h\xc3\xa9", {{{"h\xc3\xa9", -0.25F}, {{"h", -0.5F}, {"h", -0.75F}}}}},
         TextDelta{0, "o", {{{"o", -0.125F}, {}}}},
@@ -116,7 +124,7 @@ TEST(OpenAiCompletionsEncode, WritesTheWhole) {
     completion.choices.push_back({"Hi", {}, airframe::FinishReason::kStop, ""});
     completion.totals = {kUsage, kTimings};
     EXPECT_EQ(
-        openai_completions_encoder(kIdentity, 1, false)->whole(completion),
+        openai_completions_encoder(kIdentity, call_of(1, false))->whole(completion),
         HEAD("text_completion") R"([{"index":0,"text":"Hi","logprobs":null,"finish_reason":"stop"}],)" USAGE
                                 "," TIMINGS "}");
 }

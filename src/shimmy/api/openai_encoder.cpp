@@ -18,7 +18,8 @@ constexpr std::string_view kSystemFingerprint = "fp_shimmy";
 double rounded(double value) { return std::round(value * 1e3) / 1e3; }
 double per_second(int32_t count, double seconds) { return seconds > 0 ? rounded(count / seconds) : 0; }
 
-void write_usage(JsonWriter& json, const airframe::Usage& usage) {
+void write_usage(JsonWriter& json, const Totals& totals) {
+    const airframe::Usage& usage = totals.usage;
     json.begin_object();
     json.key("prompt_tokens").value(usage.prompt_tokens);
     json.key("completion_tokens").value(usage.completion_tokens);
@@ -28,7 +29,11 @@ void write_usage(JsonWriter& json, const airframe::Usage& usage) {
         .key("cached_tokens")
         .value(usage.cached_tokens)
         .end_object();
-    json.key("completion_tokens_details").begin_object().key("reasoning_tokens").value(0).end_object();
+    json.key("completion_tokens_details")
+        .begin_object()
+        .key("reasoning_tokens")
+        .value(totals.reasoning_tokens)
+        .end_object();
     json.end_object();
 }
 
@@ -51,10 +56,6 @@ void write_timings(JsonWriter& json, const airframe::Usage& usage, const airfram
     json.end_object();
 }
 
-void write_finish_reason(JsonWriter& json, airframe::FinishReason reason) {
-    json.key("finish_reason").value(reason == airframe::FinishReason::kLength ? "length" : "stop");
-}
-
 }  // namespace
 
 OpenAiEncoder::OpenAiEncoder(OpenAiIdentity identity, OpenAiObjects objects, bool include_usage)
@@ -62,6 +63,10 @@ OpenAiEncoder::OpenAiEncoder(OpenAiIdentity identity, OpenAiObjects objects, boo
       objects_(objects),
       include_usage_(include_usage),
       chunk_head_(std::string(kSseBegin) + head(objects.chunk)) {}
+
+std::string_view OpenAiEncoder::finish_reason(airframe::FinishReason reason, size_t) const {
+    return reason == airframe::FinishReason::kLength ? "length" : "stop";
+}
 
 // Everything up to the value of "choices".
 std::string OpenAiEncoder::head(std::string_view object) const {
@@ -82,7 +87,7 @@ JsonWriter OpenAiEncoder::begin_chunk(std::string& out, uint32_t choice) const {
 
 void OpenAiEncoder::end_chunk(JsonWriter& json, std::string& out, const ChoiceEnd* end) const {
     if (end != nullptr) {
-        write_finish_reason(json, end->reason);
+        json.key("finish_reason").value(finish_reason(end->reason, end->tool_calls));
     } else {
         json.key("finish_reason").null();
     }
@@ -103,6 +108,10 @@ void OpenAiEncoder::stream(const GenerationEvent& event, std::string& out) {
         JsonWriter json = begin_chunk(out, delta->choice);
         write_delta(json, *delta);
         end_chunk(json, out);
+    } else if (const auto* call = std::get_if<ToolCallDelta>(&event)) {
+        JsonWriter json = begin_chunk(out, call->choice);
+        write_call(json, *call);
+        end_chunk(json, out);
     } else if (const auto* end = std::get_if<ChoiceEnd>(&event)) {
         JsonWriter json = begin_chunk(out, end->choice);
         write_end_delta(json);
@@ -112,7 +121,7 @@ void OpenAiEncoder::stream(const GenerationEvent& event, std::string& out) {
             out += chunk_head_;
             JsonWriter json(out);
             json.begin_array().end_array().key("usage");
-            write_usage(json, all->totals.usage);
+            write_usage(json, all->totals);
             json.end_object();
             out += kSseEnd;
         }
@@ -135,11 +144,12 @@ std::string OpenAiEncoder::whole(const Completion& completion) {
     for (size_t i = 0; i < completion.choices.size(); ++i) {
         json.begin_object().key("index").value(i);
         write_choice(json, completion.choices[i]);
-        write_finish_reason(json, completion.choices[i].reason);
+        const Completion::Choice& choice = completion.choices[i];
+        json.key("finish_reason").value(finish_reason(choice.reason, choice.calls.size()));
         json.end_object();
     }
     json.end_array().key("usage");
-    write_usage(json, completion.totals.usage);
+    write_usage(json, completion.totals);
     json.key("timings");
     write_timings(json, completion.totals.usage, completion.totals.timings);
     json.end_object();

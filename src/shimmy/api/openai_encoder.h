@@ -36,7 +36,9 @@ class OpenAiEncoder : public Encoder {
     // The dialects' own parts: members of a choice, without index and finish_reason.
     virtual void stream_start(std::string& out) const = 0;
     virtual void write_delta(JsonWriter& json, const TextDelta& delta) = 0;
+    virtual void write_call(JsonWriter&, const ToolCallDelta&) {}  // only conversations have calls
     virtual void write_end_delta(JsonWriter& json) const = 0;
+    virtual std::string_view finish_reason(airframe::FinishReason reason, size_t calls) const;
     virtual void write_choice(JsonWriter& json, const Completion::Choice& choice) = 0;
 
     // A chunk with one choice; its members are written in between.

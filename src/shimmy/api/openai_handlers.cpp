@@ -15,7 +15,7 @@ namespace {
 struct CompletionKind {
     std::string_view id_prefix;
     base::Result<OpenAiCall> (*parse)(const boost::json::object& body);
-    std::unique_ptr<Encoder> (*encoder)(OpenAiIdentity identity, uint32_t choices, bool include_usage);
+    std::unique_ptr<Encoder> (*encoder)(OpenAiIdentity identity, const OpenAiCall& call);
 };
 constexpr CompletionKind kChat = {"chatcmpl-", parse_openai_chat, openai_chat_encoder};
 constexpr CompletionKind kText = {"cmpl-", parse_openai_completions, openai_completions_encoder};
@@ -29,7 +29,7 @@ std::unique_ptr<Reply> complete(const CompletionKind& kind, ApiContext& context,
     auto call = parse_body(kind, request.http.body);
     if (!call) return ready_reply(openai_refusal(call.error()));
     OpenAiIdentity identity{new_id(kind.id_prefix), base::unix_seconds(), call->request.model};
-    auto encoder = kind.encoder(std::move(identity), call->choices(), call->include_usage);
+    auto encoder = kind.encoder(std::move(identity), *call);
     auto generation = context.service.generate(std::move(call->request));
     return completion_reply(std::move(generation), std::move(encoder), call->stream);
 }

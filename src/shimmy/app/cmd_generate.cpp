@@ -72,6 +72,7 @@ base::Result<GenerateRequest> make_request(const GenerateOptions& options, const
         return request;
     }
     ChatInput chat;
+    chat.split_reasoning = false;  // thoughts are shown as the model writes them
     if (!options.system.empty())
         chat.messages.push_back(json::object{{"role", "system"}, {"content", options.system}});
     chat.messages.push_back(json::object{{"role", "user"}, {"content", prompt}});
@@ -109,6 +110,7 @@ class Listener {
         std::fwrite(delta.text.data(), 1, delta.text.size(), stdout);
         std::fflush(stdout);
     }
+    void take(ToolCallDelta&) {}  // no tools are given here
     void take(ChoiceEnd& end) { answer_.reason = end.reason; }
     void take(GenerationEnd& end) {
         answer_.totals = end.totals;
@@ -129,7 +131,8 @@ class Listener {
 };
 
 void print_statistics(const Answer& answer) {
-    const auto& [usage, timings] = answer.totals;
+    const airframe::Usage& usage = answer.totals.usage;
+    const airframe::Timings& timings = answer.totals.timings;
     const auto rate = [](int32_t tokens, double seconds) { return seconds > 0 ? tokens / seconds : 0.0; };
     fmt::print(
         stderr,
@@ -141,7 +144,8 @@ void print_statistics(const Answer& answer) {
 }
 
 json::object to_json(const Answer& answer, const ModelEntry& entry) {
-    const auto& [usage, timings] = answer.totals;
+    const airframe::Usage& usage = answer.totals.usage;
+    const airframe::Timings& timings = answer.totals.timings;
     return {{"model", entry.id},
             {"text", answer.text},
             {"finish_reason", name_of(answer.reason)},

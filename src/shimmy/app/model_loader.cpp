@@ -67,6 +67,11 @@ class LazyChat {
                               .now_seconds = airframe::local_seconds()});
     }
 
+    base::Result<ChatTraits> traits() {
+        TRY_VOID(make({}));
+        return ChatTraits{made_->source(true), made_->abilities().tools};
+    }
+
   private:
     const Metadata& metadata_;
     const Tokenizer& tokenizer_;
@@ -114,6 +119,7 @@ base::Result<std::unique_ptr<LoadedModel>> load_for_serving(const ModelEntry& en
     const auto chat = std::make_shared<LazyChat>(metadata, *tokenizer, entry.id);
     if (!options.chat_template.empty()) TRY_VOID(chat->make(options.chat_template));
     loaded->render_chat = [chat](const ChatInput& input) { return chat->render(input); };
+    loaded->chat_traits = [chat] { return chat->traits(); };
     loaded->sampling = sampling_of(metadata);
     loaded->file_bytes = entry.bytes;
     TRY(loaded->engine,

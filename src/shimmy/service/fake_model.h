@@ -57,6 +57,7 @@ class ByteTokenizer final : public airframe::Tokenizer {
 // What the test decides and what it can look at.
 struct FakeScript {
     std::string answer = "Hello there.";  // repeated when max_tokens goes beyond it and `endless` is set
+    std::string chat_template;            // says how the answer's calls and thoughts are written
     bool endless = false;                 // else the answer ends with "stop"
     std::chrono::microseconds step{0};    // between tokens
     uint32_t ctx_tokens = 4096;
@@ -268,6 +269,9 @@ inline ModelLoader fake_loader(std::shared_ptr<FakeScript> script, std::shared_p
             }
             for (const auto& tool : chat.tools) rendered.text += boost::json::serialize(tool);
             return rendered;
+        };
+        model->chat_traits = [script]() -> base::Result<ChatTraits> {
+            return ChatTraits{script->chat_template, !script->chat_template.empty()};
         };
         return model;
     };

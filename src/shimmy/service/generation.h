@@ -84,8 +84,9 @@ struct TokenInfo {
 };
 
 struct Totals {
-    airframe::Usage usage;      // each prompt counted once, completion tokens of all choices
-    airframe::Timings timings;  // of the slowest choice
+    airframe::Usage usage;         // each prompt counted once, completion tokens of all choices
+    airframe::Timings timings;     // of the slowest choice
+    int32_t reasoning_tokens = 0;  // of the completion tokens
 };
 
 // The model has taken the request: nothing but an internal fault can go wrong from here.
@@ -94,6 +95,14 @@ struct TextDelta {
     uint32_t choice;
     std::string text;                 // valid UTF-8; may be empty
     std::vector<TokenInfo> logprobs;  // one per token, when asked for
+    bool reasoning = false;           // a thought, not the answer
+};
+// A piece of a call: the first one has id and name, the others go on with the arguments.
+struct ToolCallDelta {
+    uint32_t choice;
+    uint32_t call;  // 0, 1, … within the choice
+    std::string id, name;
+    std::string arguments;  // JSON text, put together from all pieces
 };
 struct ChoiceEnd {
     uint32_t choice;
@@ -101,6 +110,8 @@ struct ChoiceEnd {
     std::string stop_sequence;      // the stop string that ended it, if one did
     airframe::Usage usage;
     airframe::Timings timings;
+    uint32_t tool_calls = 0;
+    int32_t reasoning_tokens = 0;
 };
 struct GenerationEnd {
     Totals totals;
@@ -110,7 +121,8 @@ struct GenerationFault {
 };
 // Exactly one GenerationEnd or GenerationFault is the last event; Started is the first unless the fault comes
 // before.
-using GenerationEvent = std::variant<Started, TextDelta, ChoiceEnd, GenerationEnd, GenerationFault>;
+using GenerationEvent =
+    std::variant<Started, TextDelta, ToolCallDelta, ChoiceEnd, GenerationEnd, GenerationFault>;
 
 class Generation {
   public:

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "airframe/engine/fill_in.h"
+#include "shimmy/service/chat_plan.h"
 
 namespace shimmy {
 
@@ -42,6 +43,13 @@ airframe::SamplingParams resolve(const SamplingOverrides& asked, const airframe:
     return params;
 }
 
+GenerationJob::GenerationJob(GenerateRequest request) : request_(std::move(request)) {
+    const ChatInput* chat =
+        request_.prompts.empty() ? nullptr : std::get_if<ChatInput>(&request_.prompts.front());
+    if (chat != nullptr && chat->tool_choice.mode == ToolChoice::Mode::kRequired)
+        request_.constraint = call_constraint(chat->tools);
+}
+
 void GenerationJob::set_wait(std::shared_ptr<ModelWait> wait) {
     std::lock_guard lock(mutex_);
     wait_ = std::move(wait);
@@ -60,13 +68,18 @@ base::Result<void> GenerationJob::submit_all(const LoadedModel& model) {
     const auto choices = static_cast<uint32_t>(request_.prompts.size()) * request_.n;
     choices_open_ = choices;
     streams_.resize(choices);
+    readings_.resize(choices);
     for (size_t p = 0; p < request_.prompts.size(); ++p) {
         TRY(PreparedPrompt prompt, prepare_prompt(model, p));
         if (request_.echo)
             echo_.push_back({std::move(prompt.text), prompt.tokens.empty() ? 0 : prompt.tokens.front()});
         for (uint32_t i = 0; i < request_.n; ++i) {
             const auto choice = static_cast<uint32_t>(p) * request_.n + i;
-            TRY(streams_[choice], submit(model, prompt.tokens, choice));
+            if (prompt.output) {
+                readings_[choice] = {.output = make_chat_output(*prompt.output),
+                                     .short_ids = prompt.output->format->short_ids};
+            }
+            TRY(streams_[choice], submit(model, prompt, choice));
         }
     }
     return {};
@@ -88,19 +101,7 @@ base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_prompt(const 
         prepared.tokens = tokenizer.encode(*text, {.parse_special = true});
         if (request_.echo) prepared.text = *text;
     } else {
-        if (!model.render_chat) {
-            return fail(ErrorCode::kUnsupported,
-                        "model '{}' has no chat template; send its prompt to /v1/completions instead",
-                        model.id);
-        }
-        auto rendering = model.render_chat(std::get<ChatInput>(prompt));
-        if (!rendering) {
-            if (rendering.error().param.empty()) rendering.error().param = "messages";
-            return std::unexpected(std::move(rendering).error());
-        }
-        const airframe::Rendered rendered = *std::move(rendering);
-        prepared.tokens =
-            tokenizer.encode(rendered.text, {.parse_special = true, .untrusted = rendered.untrusted});
+        TRY(prepared, prepare_chat(model, std::get<ChatInput>(prompt)));
     }
     // The begin token as the model's metadata asks, unless the template has written it already.
     const airframe::SpecialTokens& special = tokenizer.special();
@@ -127,11 +128,26 @@ base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_gap(const air
     return PreparedPrompt{*std::move(tokens), request_.echo ? *before : std::string()};
 }
 
+base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_chat(const LoadedModel& model,
+                                                                        const ChatInput& chat) const {
+    const airframe::Tokenizer& tokenizer = model.engine->tokenizer();
+    TRY(ChatPlan plan, plan_chat(model, chat));
+    PreparedPrompt prepared;
+    prepared.tokens =
+        tokenizer.encode(plan.rendered.text, {.parse_special = true, .untrusted = plan.rendered.untrusted});
+    for (const std::string_view mark : plan.marks) {
+        if (const auto id = tokenizer.find(mark)) prepared.shown.push_back(*id);
+    }
+    prepared.output = std::move(plan.output);
+    return prepared;
+}
+
 base::Result<std::unique_ptr<airframe::EventStream>> GenerationJob::submit(const LoadedModel& model,
-                                                                           const std::vector<TokenId>& tokens,
+                                                                           const PreparedPrompt& prompt,
                                                                            uint32_t choice) {
     airframe::EngineRequest request;
-    request.prompt = tokens;
+    request.prompt = prompt.tokens;
+    request.shown_tokens = prompt.shown;
     request.sampling = resolve(request_.sampling, model.sampling);
     if (request.sampling.seed) *request.sampling.seed += choice;
     request.max_tokens = request_.max_tokens;
@@ -180,11 +196,14 @@ void GenerationJob::cancel() {
 
 std::optional<GenerationEvent> GenerationJob::try_next() {
     if (phase_.load(std::memory_order_acquire) == Phase::kPreparing) return std::nullopt;
-    for (size_t tried = 0; pending_.empty() && tried < streams_.size(); ++tried) {
+    // An event may come to nothing that can be told yet: then the stream is asked again, as it wakes us no
+    // more.
+    for (size_t idle = 0; pending_.empty() && idle < streams_.size();) {
         const uint32_t choice = next_choice_;
         next_choice_ = (next_choice_ + 1) % static_cast<uint32_t>(streams_.size());
-        if (!streams_[choice]) continue;
-        if (auto event = streams_[choice]->try_next()) accept(choice, std::move(*event));
+        auto event = streams_[choice] ? streams_[choice]->try_next() : std::nullopt;
+        idle = event ? 0 : idle + 1;
+        if (event) accept(choice, std::move(*event));
     }
     if (pending_.empty()) return std::nullopt;
     GenerationEvent event = std::move(pending_.front());
@@ -229,10 +248,48 @@ void GenerationJob::accept(uint32_t choice, const airframe::PromptLogprobs& scor
 }
 
 void GenerationJob::accept(uint32_t choice, airframe::Delta delta) {
-    TextDelta out{choice, std::move(delta.text), {}};
-    out.logprobs.reserve(delta.logprobs.size());
-    for (const auto& logprobs : delta.logprobs) out.logprobs.push_back(describe(logprobs));
-    if (!out.text.empty() || !out.logprobs.empty()) pending_.push_back(std::move(out));
+    std::vector<TokenInfo> infos;
+    infos.reserve(delta.logprobs.size());
+    for (const auto& logprobs : delta.logprobs) infos.push_back(describe(logprobs));
+    Reading& reading = readings_[choice];
+    if (!reading.output) {
+        if (!delta.text.empty() || !infos.empty())
+            pending_.push_back(TextDelta{choice, std::move(delta.text), std::move(infos)});
+        return;
+    }
+    const bool was_text = !reading.output->in_reasoning() && !reading.output->in_call();
+    const bool was_thought = reading.output->in_reasoning();
+    std::vector<ChatPart> parts;
+    reading.output->push(delta.text, parts);
+    if (was_thought || reading.output->in_reasoning())
+        reading.reasoning_tokens += static_cast<int32_t>(delta.tokens.size());
+    const bool is_text = was_text && !reading.output->in_reasoning() && !reading.output->in_call();
+    send_parts(choice, std::move(parts), is_text ? std::move(infos) : std::vector<TokenInfo>());
+}
+
+// Logprobs belong to tokens of the text; they go with the first piece of it.
+void GenerationJob::send_parts(uint32_t choice, std::vector<ChatPart> parts,
+                               std::vector<TokenInfo> logprobs) {
+    Reading& reading = readings_[choice];
+    for (ChatPart& part : parts) {
+        switch (part.kind) {
+            case ChatPart::Kind::kText:
+                pending_.push_back(TextDelta{choice, std::move(part.text), std::exchange(logprobs, {})});
+                break;
+            case ChatPart::Kind::kReasoning:
+                pending_.push_back(TextDelta{choice, std::move(part.text), {}, true});
+                break;
+            case ChatPart::Kind::kCall:
+                reading.calls = part.call + 1;
+                pending_.push_back(ToolCallDelta{
+                    choice, part.call, new_call_id(reading.short_ids), std::move(part.text), {}});
+                break;
+            case ChatPart::Kind::kArguments:
+                pending_.push_back(ToolCallDelta{choice, part.call, {}, {}, std::move(part.text)});
+                break;
+        }
+    }
+    if (!logprobs.empty()) pending_.push_back(TextDelta{choice, {}, std::move(logprobs)});
 }
 
 void GenerationJob::accept(uint32_t choice, airframe::Finished finished) {
@@ -240,6 +297,13 @@ void GenerationJob::accept(uint32_t choice, airframe::Finished finished) {
         return fault({ErrorCode::kCancelled, "the request was cancelled", {}, {}});
     }
     streams_[choice].reset();
+    Reading& reading = readings_[choice];
+    if (reading.output) {
+        std::vector<ChatPart> parts;
+        reading.output->finish(parts);
+        send_parts(choice, std::move(parts), {});
+    }
+    totals_.reasoning_tokens += reading.reasoning_tokens;
     if (choice % request_.n == 0) {
         totals_.usage.prompt_tokens += finished.usage.prompt_tokens;
         totals_.usage.cached_tokens += finished.usage.cached_tokens;
@@ -251,7 +315,7 @@ void GenerationJob::accept(uint32_t choice, airframe::Finished finished) {
     totals_.timings.draft_tokens += finished.timings.draft_tokens;
     totals_.timings.draft_tokens_accepted += finished.timings.draft_tokens_accepted;
     pending_.push_back(ChoiceEnd{choice, finished.reason, std::move(finished.stop_sequence), finished.usage,
-                                 finished.timings});
+                                 finished.timings, reading.calls, reading.reasoning_tokens});
     if (--choices_open_ == 0) pending_.push_back(GenerationEnd{totals_});
 }
 

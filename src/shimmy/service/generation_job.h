@@ -11,6 +11,7 @@
 #include <mutex>
 #include <vector>
 
+#include "shimmy/service/chat_output.h"
 #include "shimmy/service/generation.h"
 #include "shimmy/service/registry.h"
 #include "shimmy/service/waker.h"
@@ -19,7 +20,7 @@ namespace shimmy {
 
 class GenerationJob {
   public:
-    explicit GenerationJob(GenerateRequest request) : request_(std::move(request)) {}
+    explicit GenerationJob(GenerateRequest request);
 
     // The model is there (or will never be): does the work up to the engine's inbox. Called once.
     void prepare(base::Result<ModelLease> model);
@@ -34,15 +35,25 @@ class GenerationJob {
     enum class Phase : uint8_t { kPreparing, kRunning, kOver };
     struct PreparedPrompt {
         std::vector<airframe::TokenId> tokens;
-        std::string text;  // only for echo
+        std::string text;                         // only for echo
+        std::optional<ChatOutputOptions> output;  // of a conversation
+        std::vector<airframe::TokenId> shown;     // control tokens that the output must see as text
+    };
+    // How one choice is read.
+    struct Reading {
+        std::unique_ptr<ChatOutput> output;  // null: as it stands
+        bool short_ids = false;
+        uint32_t calls = 0;
+        int32_t reasoning_tokens = 0;
     };
 
     base::Result<void> submit_all(const LoadedModel& model);
     base::Result<PreparedPrompt> prepare_prompt(const LoadedModel& model, size_t index) const;
     base::Result<PreparedPrompt> prepare_gap(const airframe::Tokenizer& tokenizer,
                                              const Prompt& prompt) const;
+    base::Result<PreparedPrompt> prepare_chat(const LoadedModel& model, const ChatInput& chat) const;
     base::Result<std::unique_ptr<airframe::EventStream>> submit(const LoadedModel& model,
-                                                                const std::vector<airframe::TokenId>& tokens,
+                                                                const PreparedPrompt& prompt,
                                                                 uint32_t choice);
     void settle(base::Result<void> prepared);
 
@@ -51,6 +62,7 @@ class GenerationJob {
     void accept(uint32_t choice, airframe::Delta delta);
     TokenInfo describe(const airframe::Delta::Logprobs& logprobs) const;
     void accept(uint32_t choice, airframe::Finished finished);
+    void send_parts(uint32_t choice, std::vector<ChatPart> parts, std::vector<TokenInfo> logprobs);
     void fault(base::Error error);
 
     GenerateRequest request_;
@@ -70,7 +82,8 @@ class GenerationJob {
         std::string text;
         airframe::TokenId first;  // token of the prompt
     };
-    std::vector<Echo> echo_;  // by prompt
+    std::vector<Echo> echo_;         // by prompt
+    std::vector<Reading> readings_;  // by choice
     Totals totals_;
     uint32_t choices_open_ = 0;
     uint32_t next_choice_ = 0;  // takes turns

@@ -16,12 +16,27 @@
 
 namespace shimmy {
 
-// What a chat template may see.
+// Which tools an answer may or must call.
+struct ToolChoice {
+    enum class Mode : uint8_t { kAuto, kRequired };
+    Mode mode = Mode::kAuto;
+    bool parallel = true;  // several calls in one answer
+};
+
+// What a chat template may see, and how the answer is to be read.
 struct ChatInput {
     boost::json::array messages;        // OpenAI's form, `developer` already `system`
     boost::json::array tools;           // empty: none
     boost::json::object template_args;  // further variables for the template
     bool add_generation_prompt = true;
+    ToolChoice tool_choice;
+    bool split_reasoning = true;  // thoughts apart from the text; else they are a part of it
+};
+
+// What a model's chat template tells about the way its answers are written.
+struct ChatTraits {
+    std::string source;  // of the template that shows tools, where there is one of its own for them
+    bool shows_tools = false;
 };
 
 struct LoadedModel {
@@ -29,6 +44,8 @@ struct LoadedModel {
     std::unique_ptr<airframe::Engine> engine;
     // Empty: the model has no chat template. Errors: kInvalidArgument with the template's own words.
     std::function<base::Result<airframe::Rendered>(const ChatInput&)> render_chat;
+    // Empty where render_chat is.
+    std::function<base::Result<ChatTraits>()> chat_traits;
     airframe::SamplingParams
         sampling;  // for requests that leave a value out: the file's own, else the engine's
     uint64_t file_bytes = 0;
