@@ -125,7 +125,7 @@ test('errors become the client’s error classes', async () => {
   await rejects({ messages: [{ role: 'user', content: 'word '.repeat(5000) }] }, OpenAI.BadRequestError, {
     code: 'context_length_exceeded',
   });
-  await rejects({ response_format: { type: 'json_object' } }, OpenAI.BadRequestError, { code: 'unsupported_value' });
+  await rejects({ response_format: { type: 'xml' } }, OpenAI.BadRequestError, { param: 'response_format.type' });
 });
 
 test('an aborted stream ends and the server goes on', async () => {

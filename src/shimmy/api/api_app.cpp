@@ -41,6 +41,10 @@ base::Result<RouteMatch> find_route(const HttpRequest& request) {
 base::Result<Admission> ApiApp::admit(const HttpRequest& request) {
     TRY_VOID(check_host(request, hosts_));
     TRY_VOID(check_origin(request));
+    // Before the route: who has no key learns nothing of what there is. A preflight cannot carry one.
+    if (request.method != "OPTIONS" && !is_open_to_all(request.target)) {
+        TRY_VOID(keys_.check(request));
+    }
     TRY(const RouteMatch match, find_route(request));
     Admission admission{kIgnoredBodyBytesMax, cors_headers(request)};
     if (match.endpoint != nullptr && match.endpoint->body_bytes_max > 0) {
@@ -57,7 +61,8 @@ void ApiApp::handle(HttpRequest request, Deliver deliver) {
             ready_reply({.head = {.status = 204, .headers = preflight_headers(request, match.allow)}}));
     }
     const Endpoint& endpoint = *match.endpoint;
-    ApiRequest api_request{std::move(request), std::move(match.param)};
+    std::string client = keys_.client_of(request);
+    ApiRequest api_request{std::move(request), std::move(match.param), std::move(client)};
     if (endpoint.runs_on == RunsOn::kIo) return deliver(run(endpoint, std::move(api_request)));
     auto shared = std::make_shared<Deliver>(std::move(deliver));
     const bool posted = context_.service.workers().try_post(
@@ -93,6 +98,7 @@ std::unique_ptr<Reply> ApiApp::run(const Endpoint& endpoint, ApiRequest request)
 
 Response ApiApp::refuse(const Error& error, const HttpRequest* request) {
     Response response = openai_refusal(error);
+    if (error.detail == "invalid_api_key") response.head.headers.emplace_back("WWW-Authenticate", "Bearer");
     if (request == nullptr) return response;
     if (error.detail == "method_not_allowed") {
         response.head.headers.emplace_back("Allow", match_route(request->method, request->target).allow);

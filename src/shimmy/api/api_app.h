@@ -1,6 +1,7 @@
 // ApiApp: the application behind the transport: guard, route table, handlers on I/O threads or workers.
 #pragma once
 
+#include "shimmy/api/api_keys.h"
 #include "shimmy/api/guard.h"
 #include "shimmy/api/handlers.h"
 #include "shimmy/api/http_app.h"
@@ -9,8 +10,11 @@ namespace shimmy {
 
 class ApiApp final : public HttpApp {
   public:
-    ApiApp(ApiContext context, HostRules hosts, size_t body_bytes_max)
-        : context_(std::move(context)), hosts_(std::move(hosts)), body_bytes_max_(body_bytes_max) {}
+    ApiApp(ApiContext context, HostRules hosts, ApiKeys keys, size_t body_bytes_max)
+        : context_(std::move(context)),
+          hosts_(std::move(hosts)),
+          keys_(std::move(keys)),
+          body_bytes_max_(body_bytes_max) {}
 
     base::Result<Admission> admit(const HttpRequest& request) override;
     void handle(HttpRequest request, Deliver deliver) override;
@@ -21,6 +25,7 @@ class ApiApp final : public HttpApp {
 
     ApiContext context_;
     const HostRules hosts_;
+    const ApiKeys keys_;
     const size_t body_bytes_max_;
 };
 

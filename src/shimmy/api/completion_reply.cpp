@@ -1,11 +1,18 @@
 #include "shimmy/api/completion_reply.h"
 
+#include <fmt/format.h>
+
 #include <iterator>
 #include <utility>
 
 namespace shimmy {
 
 namespace {
+
+std::string server_timing(const airframe::Timings& timings) {
+    return fmt::format("queue;dur={:.1f}, prompt;dur={:.1f}, decode;dur={:.1f}", timings.queue_s * 1e3,
+                       timings.prefill_s * 1e3, timings.decode_s * 1e3);
+}
 
 constexpr int kPumpEvents = 256;  // then other connections have their turn
 
@@ -81,6 +88,7 @@ class CompletionReply final : public Reply {
         } else if (auto* all = std::get_if<GenerationEnd>(&event)) {
             completion_.totals = all->totals;
             output.has_head = true;
+            output.head.headers.emplace_back("Server-Timing", server_timing(completion_.totals.timings));
             output.body = encoder_->whole(completion_);
             output.state = ReplyOutput::State::kDone;
         }

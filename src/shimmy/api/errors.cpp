@@ -30,6 +30,7 @@ constexpr DetailRow kByDetail[] = {
     {"missing_required_parameter", 400, kRequest},
     {"unsupported_value", 400, kRequest},
     {"bad_request", 400, kRequest},
+    {"invalid_api_key", 401, kRequest},
     {"host_not_allowed", 403, kPermission},
     {"origin_not_allowed", 403, kPermission},
     {"model_not_found", 404, kRequest},

@@ -107,7 +107,8 @@ std::string cors_headers(const HttpRequest& request) {
     const std::string* origin = request.header("origin");
     if (origin == nullptr || !check_origin(request)) return {};
     return fmt::format(
-        "Access-Control-Allow-Origin: {}\r\nAccess-Control-Expose-Headers: x-request-id, retry-after\r\n"
+        "Access-Control-Allow-Origin: {}\r\nAccess-Control-Expose-Headers: x-request-id, retry-after, "
+        "server-timing\r\n"
         "Vary: Origin\r\n",
         *origin);
 }

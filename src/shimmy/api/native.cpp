@@ -1,10 +1,12 @@
-// GET / and GET /health.
+// GET /, /health, /live, /ready and /diag.
 #include <fmt/chrono.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/system.h"
 #include "shimmy/api/handlers.h"
 #include "shimmy/api/json_write.h"
 
@@ -49,6 +51,11 @@ std::string html_escaped(std::string_view text) {
         }
     }
     return out;
+}
+
+uint64_t memory_total_mb() {
+    const auto pages = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES));
+    return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) >> 20;
 }
 
 size_t count_from_discovery(const std::vector<ModelEntry>& entries) {
@@ -109,6 +116,30 @@ std::unique_ptr<Reply> handle_health(ApiContext& context, ApiRequest) {
         cached = {&context.service, second, version, health_body(context)};
     }
     return ready_reply({.head = {}, .body = cached.body});
+}
+
+// The process runs and answers.
+std::unique_ptr<Reply> handle_live(ApiContext&, ApiRequest) {
+    return ready_reply({.head = {}, .body = R"({"status":"ok"})"});
+}
+
+// Requests are taken: models load on demand, so nothing else has to be there first.
+std::unique_ptr<Reply> handle_ready(ApiContext& context, ApiRequest) {
+    const RegistryStatus status = context.service.registry().status();
+    Response response;
+    JsonWriter json(response.body);
+    json.begin_object().key("status").value("ok").key("loaded").value(status.current_id);
+    json.key("loading").value(status.loading_id).end_object();
+    return ready_reply(std::move(response));
+}
+
+std::unique_ptr<Reply> handle_diag(ApiContext& context, ApiRequest) {
+    Response response;
+    JsonWriter json(response.body);
+    json.begin_object().key("os").value("linux").key("cores").value(base::usable_cpus());
+    json.key("mem_total_mb").value(memory_total_mb()).key("version").value(context.version);
+    json.end_object();
+    return ready_reply(std::move(response));
 }
 
 }  // namespace shimmy

@@ -30,6 +30,7 @@ std::unique_ptr<Reply> complete(const CompletionKind& kind, ApiContext& context,
     if (!call) return ready_reply(openai_refusal(call.error()));
     OpenAiIdentity identity{new_id(kind.id_prefix), base::unix_seconds(), call->request.model};
     auto encoder = kind.encoder(std::move(identity), *call);
+    call->request.cache_salt = request.client;  // clients with keys of their own share no prefixes
     auto generation = context.service.generate(std::move(call->request));
     return completion_reply(std::move(generation), std::move(encoder), call->stream);
 }

@@ -9,6 +9,9 @@ namespace {
 constexpr Endpoint kEndpoints[] = {
     {"GET", "/", handle_index, RunsOn::kIo, 0},
     {"GET", "/health", handle_health, RunsOn::kIo, 0},
+    {"GET", "/live", handle_live, RunsOn::kIo, 0},
+    {"GET", "/ready", handle_ready, RunsOn::kIo, 0},
+    {"GET", "/diag", handle_diag, RunsOn::kIo, 0},
     {"GET", "/models", handle_models, RunsOn::kWorker, 0},
     {"GET", "/models/{id}", handle_model, RunsOn::kWorker, 0},
     {"POST", "/chat/completions", handle_chat_completions, RunsOn::kWorker, kAnyBody},
@@ -62,6 +65,11 @@ bool matches(std::string_view pattern, std::string_view path, std::string& param
 }
 
 }  // namespace
+
+bool is_open_to_all(std::string_view target) {
+    const std::string path = plain_path(target);
+    return path == "/health" || path == "/live";
+}
 
 std::span<const Endpoint> endpoints() { return kEndpoints; }
 

@@ -15,7 +15,8 @@ struct ApiContext;
 
 struct ApiRequest {
     HttpRequest http;
-    std::string param;  // what {…} in the path stood for, decoded
+    std::string param;        // what {…} in the path stood for, decoded
+    std::string client = {};  // a digest of its key; empty where no keys are asked for
 };
 
 enum class RunsOn : uint8_t { kIo, kWorker };  // kIo: for handlers that neither wait nor compute
@@ -37,6 +38,8 @@ struct RouteMatch {
     std::string param;
     std::string allow;  // methods that the path knows, for the Allow header; empty: the path is unknown
 };
+// A row that needs no API key: probes have none.
+bool is_open_to_all(std::string_view target);
 RouteMatch match_route(std::string_view method, std::string_view target);
 
 }  // namespace shimmy

@@ -26,7 +26,7 @@ class RunningServer final : public Server {
           url_(url_of(listener)),
           app_({service, std::move(options.version), url_},
                {listener.address, is_any_address(listener.address), std::move(options.allowed_hosts)},
-               options.limits.body_bytes),
+               std::move(options.keys), options.limits.body_bytes),
           http_(listener.fd, listener.ipv6, app_,
                 {options.limits, std::max(options.io_threads, 1), options.handle_signals}) {}
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "shimmy/api/api_keys.h"
 #include "shimmy/api/http_limits.h"
 #include "shimmy/service/service.h"
 
@@ -20,6 +21,7 @@ struct ServerOptions {
     // Empty: loopback and the first free port of 11435 to 11535, else any free one.
     std::string bind;
     std::vector<std::string> allowed_hosts;  // further host names it answers to; "*": all
+    ApiKeys keys;                            // none: everybody may use the server
     HttpLimits limits;
     int io_threads = 2;
     bool handle_signals = true;  // SIGINT, SIGTERM: finish what runs, then end; the second time at once

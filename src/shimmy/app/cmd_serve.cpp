@@ -1,6 +1,8 @@
 // shimmy serve: the server. Says where it listens and how to try it before any model is loaded; models load
 // on demand.
 
+#include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <ranges>
 
@@ -24,6 +26,9 @@ struct ServeOptions {
     std::string model_path;
     std::string chat_template;
     std::vector<std::string> allowed_hosts;
+    std::vector<std::string> api_keys;
+    std::string api_key_file;
+    HttpLimits limits;
     ServingOptions serving;
 };
 
@@ -103,8 +108,64 @@ std::string model_text(const ModelEntry& model, size_t others) {
                        facts.quantisation, more);
 }
 
+base::Result<ApiKeys> keys_of(const ServeOptions& options) {
+    ApiKeys keys;
+    for (const std::string& key : options.api_keys) {
+        TRY_VOID(keys.add(key));
+    }
+    if (!options.api_key_file.empty()) {
+        TRY_VOID(keys.add_file(options.api_key_file));
+    }
+    return keys;
+}
+
+struct SizeLimit {
+    const char *name, *help;
+    size_t HttpLimits::* field;
+};
+constexpr SizeLimit kSizeLimits[] = {
+    {"--max-header-bytes", "Longest headers of a request", &HttpLimits::header_bytes},
+    {"--max-body-bytes", "Longest body of a request", &HttpLimits::body_bytes},
+    {"--max-all-bodies-bytes", "Of all bodies that are being read", &HttpLimits::all_bodies_bytes},
+    {"--max-connections", "Clients at once", &HttpLimits::connections},
+    {"--min-body-rate", "Slowest body after its time limit, bytes per second", &HttpLimits::body_bytes_per_s},
+};
+struct TimeLimit {
+    const char *name, *help;
+    std::chrono::milliseconds HttpLimits::* field;
+};
+constexpr TimeLimit kTimeLimits[] = {
+    {"--header-timeout", "Seconds for a request's headers", &HttpLimits::header},
+    {"--body-timeout", "Seconds for its body, before the rate counts", &HttpLimits::body},
+    {"--idle-timeout", "Seconds between requests of a connection", &HttpLimits::idle},
+    {"--write-timeout", "Seconds in which a client reads nothing", &HttpLimits::write},
+    {"--drain-timeout", "Seconds for running requests at the end", &HttpLimits::drain},
+};
+
+void add_limit_options(CLI::App& command, HttpLimits& limits) {
+    constexpr double kSecondsMax = 86'400;
+    constexpr const char* kGroup = "Limits";
+    for (const SizeLimit& limit : kSizeLimits) {
+        command.add_option(limit.name, limits.*limit.field, limit.help)
+            ->check(CLI::PositiveNumber)
+            ->capture_default_str()
+            ->group(kGroup);
+    }
+    for (const TimeLimit& limit : kTimeLimits) {
+        auto& field = limits.*limit.field;
+        command
+            .add_option_function<double>(
+                limit.name,
+                [&field](double seconds) { field = std::chrono::milliseconds(std::lround(seconds * 1e3)); },
+                limit.help)
+            ->check(CLI::Range(0.1, kSecondsMax))
+            ->default_str(fmt::format("{}", field.count() / 1000))
+            ->group(kGroup);
+    }
+}
+
 void print_banner(const Server& server, const Catalog& catalog, const ServingOptions& serving,
-                  const GlobalOptions& global) {
+                  const GlobalOptions& global, bool has_keys) {
     const auto bold = [](std::string_view text) { return styled(stdout, Style::kBold, text); };
     const auto line = [](std::string_view label, std::string_view text) {
         fmt::print("  {:<9} {}\n", label, text);
@@ -116,12 +177,12 @@ void print_banner(const Server& server, const Catalog& catalog, const ServingOpt
     line("context", context ? *context : context.error().message);
     line("backend", fmt::format("{}, {} threads", global.backend == "reference" ? "reference" : "cpu",
                                 global.threads > 0 ? global.threads : base::usable_cpus()));
-    line("OpenAI", fmt::format("base URL {}/v1, with any API key", server.url()));
+    line("OpenAI", fmt::format("base URL {}/v1, with {} API key", server.url(), has_keys ? "your" : "any"));
     fmt::print("\n{}\n", curl_line(server.url(), model));
     fmt::print("\nCtrl+C ends it.\n");
     std::fflush(stdout);
-    if (!server.address().starts_with("127.") && server.address() != "::1")
-        warn("other machines can reach this server, and it asks for no key");
+    if (!has_keys && !server.address().starts_with("127.") && server.address() != "::1")
+        warn("other machines can reach this server, and it asks for no key; see --api-key-file");
 }
 
 base::Result<int> run_serve(const ServeOptions& options, const GlobalOptions& global) {
@@ -133,12 +194,16 @@ base::Result<int> run_serve(const ServeOptions& options, const GlobalOptions& gl
     Catalog catalog(std::move(found.models),
                     [global, path = options.model_path] { return find_models(global, path).models; });
     catalog.set_default(default_id);
+    TRY(ApiKeys keys, keys_of(options));
+    const bool has_keys = !keys.empty();
     Service service(catalog, make_model_loader(global, options.chat_template, options.serving), {});
     TRY(const auto server, Server::start({.bind = std::move(bind),
                                           .allowed_hosts = options.allowed_hosts,
+                                          .keys = std::move(keys),
+                                          .limits = options.limits,
                                           .version = std::string(kVersion)},
                                          service));
-    print_banner(*server, catalog, options.serving, global);
+    print_banner(*server, catalog, options.serving, global, has_keys);
     server->wait();
     return kExitOk;
 }
@@ -156,6 +221,11 @@ void add_serve(CommandLine line) {
         ->add_option("--allowed-hosts", options->allowed_hosts,
                      "Further host names that clients may call this server by; '*': any")
         ->delimiter(',');
+    command->add_option("--api-key", options->api_keys,
+                        "A key that clients must send; others on this machine can see it: prefer a file");
+    command->add_option("--api-key-file", options->api_key_file,
+                        "A file with a key a line: KEY, NAME:KEY or NAME:sha256:HEX");
+    add_limit_options(*command, options->limits);
     add_serving_options(*command, options->serving);
     command->footer(
         "Serves every model found on this machine; the first request for a model loads it.\n\n"
