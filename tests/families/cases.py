@@ -95,6 +95,21 @@ class Tensors:
         if c.get("post_norms"):
             self.norm(prefix + "post_ffw_norm", dim)
 
+    def encoder(self):
+        c, dim = self.c, self.c["dim"]
+        self.matrix("token_embd", VOCAB, dim, deviation=0.4)
+        if not c["rope"]:
+            self.matrix("position_embd", c.get("ctx", 64), dim, deviation=0.2)
+        self.matrix("token_types", 2, dim, deviation=0.2)
+        self.norm("token_embd_norm", dim)
+        for index in range(c["layers"]):
+            prefix = f"blk.{index}."
+            self.attention(prefix)
+            self.norm(prefix + "attn_output_norm", dim)
+            self.feed_forward(prefix)
+            self.norm(prefix + "layer_output_norm", dim)
+        return self.out
+
     def decoder(self):
         c = self.c
         self.matrix("token_embd", VOCAB, c["dim"], deviation=0.4)
@@ -208,4 +223,18 @@ CASES = [
          embed_scale=12.0, residual_scale=0.22, attn_scale=0.0625, logit_scale=1 / 8, **ADJACENT),
     case("exaone", "exaone", scaling=dict(type="divisors", divisors=LONG), factors={"rope_freqs.weight": LONG}),
     case("smollm3", "smollm3", layers=4, no_rope_layers=(3,), tied=True, base=5e6, **ADJACENT),
+]
+
+
+def encoder(name, arch, pooling, extra=None, **choices):
+    """(name, pooling, model, metadata, tensors)"""
+    chosen = model(bidirectional=True, kv_heads=4, **LAYER_NORM, **choices)
+    return name, pooling, chosen, metadata(arch, chosen, extra or {}), lambda: Tensors(chosen, name).encoder()
+
+
+ENCODERS = [
+    encoder("bert-cls", "bert", "cls", {"pooling_type": 2}, rope=None, act="gelu", gated=False, qkv_bias=True, bias=True),
+    encoder("bert-mean", "bert", "mean", {"pooling_type": 1}, rope=None, act="gelu", gated=False, qkv_bias=True, bias=True),
+    encoder("nomic-bert", "nomic-bert", "mean", {"pooling_type": 1}, fused_qkv=True),
+    encoder("nomic-bert-biased", "nomic-bert", "mean", base=1000.0, fused_qkv=True, qkv_bias=True, bias=True),
 ]

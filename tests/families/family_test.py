@@ -48,6 +48,45 @@ class Families(unittest.TestCase):
                     self.assertEqual(len(got), len(want))
                     self.assertLessEqual(rms(want, got), bound)
 
+    def embedding(self, path, tokens, backend, *more):
+        run = PROGRAM.run("embed", "-m", path, "--backend", backend, "--json", "--tokens", ",".join(map(str, tokens)), *more)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        return json.loads(run.stdout)["embeddings"][0]
+
+    def test_embeddings_equal_the_published_architecture(self):
+        tokens = [(7 + 31 * i) % cases.VOCAB for i in range(41)]
+        for name, pooling, model, metadata, make in cases.ENCODERS:
+            tensors, path = make(), PROGRAM.home / f"{name}.gguf"
+            tiny_gguf.write(path, metadata, tensors)
+            rows = reference.encoder_rows(model, tensors, tokens)
+            for chosen, more in ((pooling, ()), ("cls", ("--pooling", "cls")), ("last", ("--pooling", "last"))):
+                for backend in RMS_MAX:
+                    with self.subTest(model=name, backend=backend, pooling=chosen):
+                        got = self.embedding(path, tokens, backend, *more)
+                        self.assertLessEqual(rms(reference.pooled(rows, chosen), got), 2e-4)
+
+    def test_decoders_embed_too(self):
+        tokens = [(7 + 31 * i) % cases.VOCAB for i in range(cases.TOKENS)]
+        name, model, metadata, make = next(case for case in cases.CASES if case[0] == "qwen3")
+        tensors, path = make(), PROGRAM.home / f"{name}.gguf"
+        tiny_gguf.write(path, metadata, tensors)
+        rows = reference.decoder_rows(model, tensors, tokens)
+        for chosen, more in (("last", ()), ("mean", ("--pooling", "mean"))):
+            with self.subTest(pooling=chosen):
+                got = self.embedding(path, tokens, "cpu", *more)
+                self.assertLessEqual(rms(reference.pooled(rows, chosen), got), 2e-4)
+
+    def test_an_encoder_gives_no_text(self):
+        _, _, _, metadata, make = cases.ENCODERS[0]
+        path = PROGRAM.home / "encoder.gguf"
+        tiny_gguf.write(path, metadata, make())
+        run = PROGRAM.run("logits", "-m", path, "--tokens", "1,2", "-o", PROGRAM.home / "logits.f32")
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("encoder", run.stderr)
+        run = PROGRAM.run("embed", "-m", path, "--tokens", ",".join(["1"] * 65))
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("65 tokens; 64", run.stderr)
+
     def test_every_gate_of_verify_passes(self):
         for name, _, metadata, make in cases.CASES:
             path = PROGRAM.home / f"{name}.gguf"

@@ -224,3 +224,41 @@ def logits(model, weights, tokens):
         y = [model.get("logit_scale", 1.0) * v for v in y]
         out.append([cap * math.tanh(v / cap) for v in y] if cap else y)
     return out
+
+
+def encoder_rows(model, weights, tokens):
+    """The last layer of BERT (Devlin et al. 2018): sums before norms, every position sees all. [positions][width]"""
+    rows = [weights["token_embd.weight"][t] for t in tokens]
+    if "position_embd.weight" in weights:
+        rows = [add(x, weights["position_embd.weight"][p]) for p, x in enumerate(rows)]
+    if "token_types.weight" in weights:
+        rows = [add(x, weights["token_types.weight"][0]) for x in rows]
+
+    def normed(name, xs):
+        return [norm(weights, name, x, "layer", model["eps"]) for x in xs]
+
+    rows = normed("token_embd_norm", rows)
+    for layer in range(model["layers"]):
+        attended = attention(model, weights, layer, rows)
+        rows = normed(f"blk.{layer}.attn_output_norm", [add(x, a) for x, a in zip(rows, attended)])
+        fed = [feed_forward(model, weights, layer, x) for x in rows]
+        rows = normed(f"blk.{layer}.layer_output_norm", [add(x, f) for x, f in zip(rows, fed)])
+    return rows
+
+
+def decoder_rows(model, weights, tokens):
+    """What a decoder's head would read. [positions][width]"""
+    rows = [[model.get("embed_scale", 1.0) * v for v in weights["token_embd.weight"][t]] for t in tokens]
+    for layer in range(model["layers"]):
+        rows = block(model, weights, layer, rows)
+    return [norm(weights, "output_norm", x, model["norm"], model["eps"]) for x in rows]
+
+
+def pooled(rows, pooling):
+    """One vector of length 1."""
+    if pooling == "mean":
+        vector = [math.fsum(column) / len(rows) for column in zip(*rows)]
+    else:
+        vector = rows[0 if pooling == "cls" else -1]
+    length = math.sqrt(dot(vector, vector))
+    return [x / length for x in vector]

@@ -90,6 +90,10 @@ base::Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<Model> mode
                                                      const EngineOptions& options) {
     TRY_VOID(check_options(options));
     const ModelSpec& spec = model->spec();
+    if (spec.encoder)
+        return base::fail(base::ErrorCode::kUnsupported,
+                          "A {} model is an encoder: it gives embeddings (shimmy embed), not text.",
+                          spec.family);
     TRY(const KvPlan plan, plan_context(spec, model->file().file_bytes(), options));
     TRY(KvPool pool,
         KvPool::create(spec, model->backend(),

@@ -27,6 +27,8 @@ constexpr Family kFamilies[] = {
     {.name = "qwen3moe"},
     {.name = "olmo2"},
     {.name = "exaone"},
+    {.name = "bert", .rope_pairs = RopePairs::kNone, .act = Activation::kGelu, .encoder = true},
+    {.name = "nomic-bert", .encoder = true},
     {.name = "gemma", .act = kGeluTanh, .embed_scale = EmbedScale::kSqrtDim},
     {.name = "gemma2",
      .act = kGeluTanh,

@@ -26,6 +26,7 @@ struct Family {
     RopePairs rope_pairs = RopePairs::kHalves;
     Activation act = Activation::kSilu;
     Residual residual = Residual::kSerial;
+    bool encoder = false;  // every position sees all, norms come behind: computes embeddings, no next token
     EmbedScale embed_scale = EmbedScale::kOne;
     uint32_t window_period = 0;      // 0: never a window; 1: every layer; n: all but each n-th layer
     uint32_t window_default = 0;     // tokens, where the file does not say

@@ -13,6 +13,10 @@ constexpr uint32_t kPageTokens = 32;
 }
 
 base::Result<LoneSequence> LoneSequence::create(Model& model, uint32_t ctx_tokens, KvType kv_type) {
+    if (model.spec().encoder)
+        return base::fail(base::ErrorCode::kUnsupported,
+                          "a {} model is an encoder: it gives embeddings (shimmy embed), not text",
+                          model.spec().family);
     const auto n_pages = static_cast<int32_t>((ctx_tokens + kPageTokens - 1) / kPageTokens);
     TRY(KvPool pool, KvPool::create(model.spec(), model.backend(),
                                     {.type = kv_type, .page_tokens = kPageTokens, .n_pages = n_pages}));

@@ -25,6 +25,8 @@ struct Model::State {
     Scratch scratch;  // rows here are the most that fit; forward() takes as many as the batch has
 
     Result<void> allocate_scratch();
+    // The scratch with as many rows as the batch has; their angles are written.
+    Scratch scratch_for(const Batch& batch);
     void write_angles(RopeTable& table, Buffer* to, std::span<const int32_t> positions);
 };
 
@@ -61,6 +63,17 @@ void Model::State::write_angles(RopeTable& table, Buffer* to, std::span<const in
     table.fill(positions, angles_staging.data());
     const auto used = std::span(angles_staging).first(positions.size() * spec.rope.dims);
     backend->write(*to, 0, std::as_bytes(used));
+}
+
+Scratch Model::State::scratch_for(const Batch& batch) {
+    Scratch used = scratch;
+    for (Rows* each :
+         {&used.x, &used.attn_in, &used.ffn_in, &used.q, &used.k, &used.v, &used.attn_out, &used.hidden})
+        each->rows = static_cast<int64_t>(batch.tokens.size());
+    used.logits.rows = static_cast<int64_t>(batch.logit_rows.size());
+    write_angles(rope, angles, batch.positions);
+    write_angles(rope_local, angles_local, batch.positions);
+    return used;
 }
 
 Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -104,15 +117,27 @@ void Model::forward(const Batch& batch, KvPool& pool, std::span<float> logits_ou
     CHECK(logit_rows <= state.options.logit_rows_max, "{} logit rows", logit_rows);
     CHECK(logits_out.size() == batch.logit_rows.size() * state.spec.vocab, "{} floats", logits_out.size());
 
-    Scratch scratch = state.scratch;
-    for (Rows* each : {&scratch.x, &scratch.attn_in, &scratch.ffn_in, &scratch.q, &scratch.k, &scratch.v,
-                       &scratch.attn_out, &scratch.hidden})
-        each->rows = rows;
-    scratch.logits.rows = logit_rows;
-    state.write_angles(state.rope, state.angles, batch.positions);
-    state.write_angles(state.rope_local, state.angles_local, batch.positions);
+    CHECK(!state.spec.encoder, "an encoder has no logits");
+    const Scratch scratch = state.scratch_for(batch);
     airframe::forward(state.spec, state.weights, *state.backend, batch, pool, scratch);
     if (logit_rows > 0) state.backend->read(*scratch.logits.buffer, 0, std::as_writable_bytes(logits_out));
+}
+
+void Model::hidden(const Batch& batch, KvPool& pool, std::span<float> out) {
+    State& state = *state_;
+    CHECK(!batch.tokens.empty() && batch.tokens.size() <= state.options.batch_rows_max, "{} rows, at most {}",
+          batch.tokens.size(), state.options.batch_rows_max);
+    CHECK(out.size() == batch.tokens.size() * state.spec.dim, "{} floats", out.size());
+    CHECK(batch.logit_rows.empty(), "{} logit rows", batch.logit_rows.size());
+    const Scratch scratch = state.scratch_for(batch);
+    if (state.spec.encoder) {
+        forward_encoder(state.spec, state.weights, *state.backend, batch, pool, scratch);
+        state.backend->read(*scratch.x.buffer, 0, std::as_writable_bytes(out));
+        return;
+    }
+    airframe::forward(state.spec, state.weights, *state.backend, batch, pool, scratch);
+    state.backend->norm(scratch.x, state.weights.output_norm, scratch.attn_in);
+    state.backend->read(*scratch.attn_in.buffer, 0, std::as_writable_bytes(out));
 }
 
 }  // namespace airframe

@@ -56,6 +56,10 @@ class Model {
     // options; pages allocated. Blocks.
     void forward(const Batch& batch, KvPool& pool, std::span<float> logits_out);
 
+    // The same without a head: the last layer's output after the final norm, [rows, dim]. Encoders have only
+    // this; for them the batch is one whole text.
+    void hidden(const Batch& batch, KvPool& pool, std::span<float> out);
+
   private:
     struct State;
     explicit Model(std::unique_ptr<State> state);

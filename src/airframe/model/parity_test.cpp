@@ -143,7 +143,7 @@ TEST_P(CpuParity, IsCloserThanThePeer) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, CpuParity, ::testing::Values("scalar", "avx2", "avx512", "avx512vnni"),
+INSTANTIATE_TEST_SUITE_P(Isas, CpuParity, ::testing::Values("scalar", "avx2", "avx512", "avx512vnni", "amx"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

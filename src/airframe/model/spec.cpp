@@ -187,6 +187,19 @@ Result<void> read_residual(const Keys& keys, const Family& family, const GgufFil
     return {};
 }
 
+Result<void> read_pooling(const Keys& keys, const Family& family, ModelSpec& spec) {
+    spec.encoder = family.encoder;
+    spec.pooling = family.encoder ? Pooling::kMean : Pooling::kLast;
+    TRY(const uint32_t kind, keys.count_or("pooling_type", 0, 4, 0));  // 0: the file leaves it open
+    if (kind == 1) spec.pooling = Pooling::kMean;
+    if (kind == 2) spec.pooling = Pooling::kFirst;
+    if (kind == 3) spec.pooling = Pooling::kLast;
+    if (kind == 4)
+        return fail(ErrorCode::kUnsupported, "{} is 4 (a rank head), which is not supported",
+                    keys.full("pooling_type"));
+    return {};
+}
+
 }  // namespace
 
 Result<ModelSpec> derive_spec(const GgufFile& file) {
@@ -220,6 +233,7 @@ Result<ModelSpec> derive_spec(const GgufFile& file) {
     TRY(spec.ffn.dim, keys.count_or("feed_forward_length", 1, kDimMax, 4 * spec.dim));
     TRY_VOID(read_experts(keys, *family, spec));
     TRY_VOID(read_ends(keys, *family, spec));
+    TRY_VOID(read_pooling(keys, *family, spec));
     TRY_VOID(read_residual(keys, *family, file, spec));
     return spec;
 }

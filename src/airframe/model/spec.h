@@ -12,6 +12,8 @@
 
 namespace airframe {
 
+// How the rows of a text become one vector.
+enum class Pooling : uint8_t { kMean, kFirst, kLast };
 enum class RopeScaling : uint8_t { kNone, kLinear, kYarn, kLongRope, kLlama3 };
 
 // Immutable; counts in elements, lengths in tokens.
@@ -60,6 +62,9 @@ struct ModelSpec {
         float embed_scale = 1, residual_scale = 1, logit_scale = 1, logit_softcap = 0;
     } ends;
     bool parallel_residual = false;
+    bool encoder = false;  // sees in both directions, gives embeddings and no logits
+    Pooling pooling =
+        Pooling::kMean;  // the file's own; mean for encoders and last for others where it is silent
 };
 
 // Errors: kUnsupported (a family that is not known: message lists those that are), kBadFile naming the key,

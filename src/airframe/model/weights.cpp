@@ -107,6 +107,7 @@ class Loader {
     Result<void> attention(const std::string& prefix, LayerWeights& layer);
     Result<void> head_norms(const std::string& prefix, LayerWeights& layer);
     Result<void> dense_ffn(const std::string& prefix, LayerWeights& layer);
+    Result<void> encoder_ends();
     Result<void> experts(const std::string& prefix, MoeWeights& moe);
 
     // So many that decoding them takes milliseconds, whatever the size of the file; of a small file all.
@@ -217,6 +218,10 @@ Result<LayerWeights> Loader::layer(uint32_t index) {
     TRY(layer.attn_post_norm, norm_if_there(prefix + "post_attention_norm", spec_.dim));
     TRY(layer.ffn_norm, norm_if_there(prefix + "ffn_norm", spec_.dim));
     TRY(layer.ffn_post_norm, norm_if_there(prefix + "post_ffw_norm", spec_.dim));
+    if (spec_.encoder) {
+        TRY(layer.attn_post_norm, norm(prefix + "attn_output_norm", spec_.dim));
+        TRY(layer.ffn_post_norm, norm(prefix + "layer_output_norm", spec_.dim));
+    }
     if (!layer.attn_norm && !layer.attn_post_norm)
         return fail(ErrorCode::kBadFile, "the tensor {}attn_norm.weight is missing", prefix);
     if (!layer.ffn_norm && !layer.ffn_post_norm && !spec_.parallel_residual)
@@ -231,6 +236,23 @@ Result<LayerWeights> Loader::layer(uint32_t index) {
     return layer;
 }
 
+Result<void> Loader::encoder_ends() {
+    TRY(out_.embedding_norm, norm("token_embd_norm", spec_.dim));
+    const TensorInfo* types = file_.find_tensor("token_types.weight");
+    if (types == nullptr) return {};
+    if (types->dims[0] != spec_.dim)
+        return fail(ErrorCode::kBadFile,
+                    "the tensor token_types.weight has the shape {}, expected rows of {}", shape_text(*types),
+                    spec_.dim);
+    TRY_VOID(check_finite(*types, 1));
+    const QuantTraits& type = traits(types->type);
+    if (type.dequantize_row == nullptr || types->dims[0] % type.block_elems != 0)
+        return fail(ErrorCode::kUnsupported, "the tensor token_types.weight has the type {}", type.name);
+    out_.token_type.resize(spec_.dim);
+    type.dequantize_row(types->data, out_.token_type.data(), spec_.dim);
+    return {};
+}
+
 Result<void> Loader::ends() {
     const int64_t dim = spec_.dim, vocab = spec_.vocab;
     TRY(out_.embedding, matrix("token_embd.weight", vocab, dim));
@@ -240,6 +262,7 @@ Result<void> Loader::ends() {
     } else if (spec_.rope.pairs == RopePairs::kNone) {
         return fail(ErrorCode::kBadFile, "the tensor position_embd.weight is missing");
     }
+    if (spec_.encoder) return encoder_ends();
     TRY(out_.output_norm, norm("output_norm", dim));
     if (has("output.weight")) {
         TRY(out_.head, linear("output", vocab, dim));

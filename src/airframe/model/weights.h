@@ -29,6 +29,9 @@ struct LayerWeights {
 
 struct Weights {
     Weight embedding, positions;
+    Norm embedding_norm;  // encoders
+    std::vector<float>
+        token_type;  // [dim], added to every embedding: the row of the first segment; may be empty
     std::vector<LayerWeights> layers;
     Norm output_norm;
     Linear head;

@@ -67,6 +67,7 @@ void add_inspect(CommandLine line);
 void add_tokenize(CommandLine line);
 void add_template(CommandLine line);
 void add_logits(CommandLine line);
+void add_embed(CommandLine line);
 void add_verify(CommandLine line);
 void add_quantize(CommandLine line);
 void add_make_model(CommandLine line);

@@ -1,0 +1,71 @@
+#include <array>
+#include <vector>
+
+#include "airframe/model/forward.h"
+
+namespace airframe {
+namespace {
+
+// Adds the segment's vector to every row. Once per text, so the way over host memory does not matter.
+void add_token_type(Backend& backend, std::span<const float> token_type, const Rows& x) {
+    if (token_type.empty()) return;
+    std::vector<float> rows(static_cast<size_t>(x.rows * x.cols));
+    backend.read(*x.buffer, 0, std::as_writable_bytes(std::span(rows)));
+    for (size_t i = 0; i < rows.size(); ++i) rows[i] += token_type[i % token_type.size()];
+    backend.write(*x.buffer, 0, std::as_bytes(std::span(rows)));
+}
+
+// Attention is causal by the place of a row: as the last one of the text, each row sees all of it.
+std::vector<BatchSlice> everyone_last(const Batch& batch) {
+    const auto n = static_cast<int32_t>(batch.tokens.size());
+    std::vector<BatchSlice> slices;
+    for (int32_t row = 0; row < n; ++row)
+        slices.push_back(
+            {.first_row = row, .n_rows = 1, .kv_tokens = n - 1, .pages = batch.slices.front().pages});
+    return slices;
+}
+
+}  // namespace
+
+void forward_encoder(const ModelSpec& spec, const Weights& weights, Backend& be, const Batch& batch,
+                     const KvPool& pool, const Scratch& s) {
+    const std::vector<BatchSlice> slices = everyone_last(batch);
+    Batch seeing_all = batch;
+    seeing_all.slices = slices;
+    be.embed({.tokens = batch.tokens,
+              .positions = batch.positions,
+              .table = weights.embedding,
+              .positions_table = weights.positions,
+              .scale = spec.ends.embed_scale,
+              .x = s.x});
+    add_token_type(be, weights.token_type, s.x);
+    be.norm(s.x, weights.embedding_norm, s.x);
+    for (uint32_t i = 0; i < spec.n_layers; ++i) {
+        const LayerWeights& layer = weights.layers[i];
+        const KvLayer& kv = pool.layer(i);
+        be.linear(s.x, std::array{layer.q, layer.k, layer.v}, std::array{s.q, s.k, s.v});
+        be.rope_store({.q = s.q,
+                       .k = s.k,
+                       .v = s.v,
+                       .rope = s.rope,
+                       .q_norm = layer.q_norm,
+                       .k_norm = layer.k_norm,
+                       .kv = kv,
+                       .batch = &batch});
+        be.attend({.q = s.q,
+                   .kv = kv,
+                   .n_heads = static_cast<int32_t>(spec.attn.n_heads),
+                   .scale = spec.attn.scale,
+                   .softcap = spec.attn.softcap,
+                   .window = 0,
+                   .batch = &seeing_all,
+                   .out = s.attn_out});
+        be.linear_add(s.attn_out, layer.o, {}, 1, s.x);
+        be.norm(s.x, layer.attn_post_norm, s.x);
+        be.ffn_in({.x = s.x, .gate = layer.gate, .up = layer.up, .act = spec.ffn.act, .h = s.hidden});
+        be.linear_add(s.hidden, layer.down, {}, 1, s.x);
+        be.norm(s.x, layer.ffn_post_norm, s.x);
+    }
+}
+
+}  // namespace airframe
