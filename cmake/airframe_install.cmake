@@ -10,7 +10,7 @@ set(airframe_floors base airframe_quant airframe_gguf airframe_tokenizer airfram
 # What a program may include, and what that includes in turn; the rest of the headers is ours. All lie in one folder of
 # their own, beneath which includes read as they do in this tree.
 set(airframe_headers
-  airframe/backend/backend.h airframe/backend/batch.h
+  airframe/backend/backend.h airframe/backend/batch.h airframe/backend/kv_type.h
   airframe/engine/engine.h
   airframe/gguf/gguf.h airframe/gguf/metadata.h
   airframe/model/kv_pool.h airframe/model/model.h airframe/model/rope_table.h airframe/model/spec.h
