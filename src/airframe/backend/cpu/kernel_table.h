@@ -14,6 +14,7 @@ namespace airframe::cpu {
 inline constexpr int kChunk = 256;       // weights that kernels take at a time; every block format divides it
 inline constexpr int kPanelRows = 48;    // weight rows that matvec, and most gemms, take in one call, at most
 inline constexpr int kMatvecTokens = 4;  // activation rows of one call of matvec, at most
+inline constexpr int kCacheLine = 64;    // bytes that a prefetch brings
 inline constexpr int kKvBlock = 32;      // positions that attention takes at a time
 inline constexpr int kQuantTypes = 40;   // size of arrays indexed by QuantType
 

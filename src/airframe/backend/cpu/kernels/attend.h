@@ -74,37 +74,42 @@ struct Int4Cache {
     }
 };
 
-struct Positions {
-    int64_t first, last;
+// Where the vectors of a block of positions lie.
+struct KvBlock {
+    const std::byte* keys[kKvBlock];
+    const std::byte* values[kKvBlock];
 };
-// Where the vectors of one block of positions lie; beyond the last one, the last one stands in.
-static void find_vectors(const AttendTask& task, const std::byte* cache, int64_t vector_bytes,
-                         Positions block, const std::byte** out) {
+
+// The block that begins at `first`; beyond position `last`, that one stands in. The block is fetched into the
+// cache at once: between the pages of a long context the processor does not see by itself what comes next.
+static void find_block(const AttendTask& task, int64_t first, int64_t last, KvBlock& block) {
+    int64_t page = first / task.page_tokens, offset = first % task.page_tokens;
     for (int64_t i = 0; i < kKvBlock; ++i) {
-        const int64_t position = block.first + i < block.last ? block.first + i : block.last;
-        const int64_t page = task.pages[position / task.page_tokens];
         const int64_t token =
-            (page * task.n_kv_heads + task.kv_head) * task.page_tokens + position % task.page_tokens;
-        out[i] = cache + token * vector_bytes;
+            (int64_t{task.pages[page]} * task.n_kv_heads + task.kv_head) * task.page_tokens + offset;
+        block.keys[i] = task.keys + token * task.key_bytes;
+        block.values[i] = task.values + token * task.value_bytes;
+        for (int64_t at = 0; at < task.key_bytes; at += kCacheLine) prefetch(block.keys[i] + at);
+        for (int64_t at = 0; at < task.value_bytes; at += kCacheLine) prefetch(block.values[i] + at);
+        if (first + i >= last || ++offset < task.page_tokens) continue;
+        offset = 0;
+        ++page;
     }
 }
 
 template <class Cache>
-static void load_block(const AttendTask& task, const AttendScratch& s, int64_t first, int64_t last) {
-    const std::byte* vectors[kKvBlock];
-    find_vectors(task, task.keys, task.key_bytes, {first, last}, vectors);
+static void load_block(const AttendTask& task, const AttendScratch& s, const KvBlock& block) {
     for (int64_t token = 0; token < kKvBlock; token += kLanes)
         for (int64_t k = 0; k < task.head_dim_k; k += kLanes) {
             Floats square[kLanes];
-            for (int i = 0; i < kLanes; ++i) square[i] = Cache::at(vectors[token + i], k, task.head_dim_k);
+            for (int i = 0; i < kLanes; ++i) square[i] = Cache::at(block.keys[token + i], k, task.head_dim_k);
             transpose(square);
             for (int i = 0; i < kLanes; ++i) store(s.keys + (k + i) * kKvBlock + token, square[i]);
         }
-    find_vectors(task, task.values, task.value_bytes, {first, last}, vectors);
     for (int64_t token = 0; token < kKvBlock; ++token) {
         int64_t k = 0;
         for (; k < task.head_dim_v; k += kLanes)
-            store(s.values + token * s.width_v + k, Cache::at(vectors[token], k, task.head_dim_v));
+            store(s.values + token * s.width_v + k, Cache::at(block.values[token], k, task.head_dim_v));
         for (; k < s.width_v; k += kLanes) store(s.values + token * s.width_v + k, splat(0));
     }
 }
@@ -175,8 +180,11 @@ static void attend_cache(const AttendTask& task) {
     int64_t first = 0;
     if (task.window > 0 && task.first_position >= task.window)
         first = (task.first_position - task.window + 1) / kKvBlock * kKvBlock;
-    for (; first <= last; first += kKvBlock) {
-        load_block<Cache>(task, s, first, last);
+    KvBlock blocks[2];  // the one at hand and the next
+    find_block(task, first, last, blocks[0]);
+    for (int now = 0; first <= last; first += kKvBlock, now = 1 - now) {
+        if (first + kKvBlock <= last) find_block(task, first + kKvBlock, last, blocks[1 - now]);
+        load_block<Cache>(task, s, blocks[now]);
         const RowRange rows = rows_seeing(task, first);
         const int64_t begin = rows.begin * task.group, count = (rows.end - rows.begin) * task.group;
         if (count <= 0) continue;

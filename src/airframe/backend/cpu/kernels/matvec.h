@@ -11,7 +11,6 @@ namespace airframe::cpu {
 namespace {
 
 constexpr int kPrefetchBytes = 2048;  // ahead in the stream of weights; measured best of 0.5 to 4 KB
-constexpr int kCacheLine = 64;
 
 template <class Format>
 SIMD const float* scales_of(const ActivationRow& x, int64_t chunk) {
