@@ -1,6 +1,6 @@
 // PrefillGovernor: how many prompt rows may ride along with rows that are being decoded, so that a long
-// prompt never freezes the streams that run: such a step may take about twice as long as one without a
-// prompt. Learns both costs from the steps as they are. Engine thread.
+// prompt never freezes the streams that run: such a step may take not quite twice as long as one
+// without a prompt. Learns both costs from the steps as they are. Engine thread.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@ class PrefillGovernor {
         if (!decoding) return rows_max_;
         if (fixed_ > 0) return std::min(fixed_, rows_max_);
         if (!decode_s_ || !prefill_row_s_) return std::min(kFirstGuess, rows_max_);
-        const double rows = *decode_s_ / std::max(*prefill_row_s_, 1e-9);
+        const double rows = kPromptShare * *decode_s_ / std::max(*prefill_row_s_, 1e-9);
         return std::clamp(static_cast<int32_t>(std::min(rows, 1e6)), std::min(kLeast, rows_max_), rows_max_);
     }
 
@@ -33,6 +33,8 @@ class PrefillGovernor {
   private:
     static constexpr int32_t kFirstGuess = 32, kLeast = 4;
     static constexpr double kWeightOfNew = 0.25;
+    static constexpr double kPromptShare =
+        0.75;  // of a step's time without a prompt; leaves room for a slow step
 
     static void blend(std::optional<double>& average, double value) {
         average = average ? *average + kWeightOfNew * (value - *average) : value;
