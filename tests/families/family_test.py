@@ -76,6 +76,17 @@ class Families(unittest.TestCase):
                 got = self.embedding(path, tokens, "cpu", *more)
                 self.assertLessEqual(rms(reference.pooled(rows, chosen), got), 2e-4)
 
+    def test_an_encoder_takes_its_whole_context_at_once(self):
+        name, pooling, model, metadata, make = next(case for case in cases.ENCODERS if case[0] == "nomic-bert")
+        tensors, path = make(), PROGRAM.home / "long-encoder.gguf"
+        tiny_gguf.write(path, metadata | {"nomic-bert.context_length": 530}, tensors)
+        tokens = [(7 + 31 * i) % cases.VOCAB for i in range(530)]
+        want = reference.pooled(reference.encoder_rows(model, tensors, tokens), pooling)
+        self.assertLessEqual(rms(want, self.embedding(path, tokens, "cpu")), 2e-4)
+        run = PROGRAM.run("embed", "-m", path, "--tokens", ",".join(["1"] * 531))
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("531 tokens; 530", run.stderr)
+
     def test_an_encoder_gives_no_text(self):
         _, _, _, metadata, make = cases.ENCODERS[0]
         path = PROGRAM.home / "encoder.gguf"

@@ -1,5 +1,7 @@
 #include "airframe/model/model.h"
 
+#include <algorithm>
+
 #include "airframe/model/forward.h"
 #include "airframe/model/memory_estimate.h"
 #include "airframe/model/rope_table.h"
@@ -76,6 +78,17 @@ Scratch Model::State::scratch_for(const Batch& batch) {
     return used;
 }
 
+namespace {
+
+// An encoder reads a whole text in one pass, so its rows follow its trained context. The limit bounds what a
+// file can ask for by a number in its metadata.
+uint32_t encoder_rows(const ModelSpec& spec, const ModelOptions& options) {
+    constexpr uint32_t kEncoderRowsMax = 8192;
+    return std::max(options.batch_rows_max, std::min(spec.ctx_train_tokens, kEncoderRowsMax));
+}
+
+}  // namespace
+
 Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Model::~Model() = default;
 
@@ -86,8 +99,9 @@ Result<std::unique_ptr<Model>> Model::load(GgufFile file, std::unique_ptr<Backen
     state->backend = std::move(backend);
     state->options = options;
     TRY(state->spec, derive_spec(state->file));
-    TRY_VOID(check_memory(estimate_memory(state->spec, state->file.tensor_bytes(), options.batch_rows_max,
-                                          options.logit_rows_max),
+    if (state->spec.encoder) state->options.batch_rows_max = encoder_rows(state->spec, options);
+    TRY_VOID(check_memory(estimate_memory(state->spec, state->file.tensor_bytes(),
+                                          state->options.batch_rows_max, options.logit_rows_max),
                           base::available_memory_bytes()));
     TRY(state->weights, load_weights(state->file, state->spec, *state->backend, options.on_progress));
     TRY_VOID(state->allocate_scratch());

@@ -28,7 +28,7 @@ base::Result<std::unique_ptr<Backend>> make_backend(std::string_view name, const
 std::vector<std::string_view> backend_names();
 
 struct ModelOptions {
-    uint32_t batch_rows_max = 512;            // rows of one forward pass
+    uint32_t batch_rows_max = 512;            // rows of one forward pass; load() raises it for encoders
     uint32_t logit_rows_max = 96;             // rows of one forward pass whose logits can be asked for
     std::function<void(double)> on_progress;  // 0 to 1, while weights load; may be empty
 };
