@@ -24,10 +24,10 @@ function(add_floor_test name)
 endfunction()
 
 # add_fuzz_target(NAME SOURCES ... LINKS ...): a libFuzzer program; built only with SHIMMY_FUZZ, run by deep tests.
-# Seeds: fuzz_seeds/NAME/ in the same folder. BY_HAND: not run by the deep tests.
+# Seeds: fuzz_seeds/NAME/ in the same folder.
 function(add_fuzz_target name)
-  cmake_parse_arguments(ARG "BY_HAND" "" "SOURCES;LINKS" ${ARGN})
-  if(SHIMMY_DEEP_TESTS AND NOT ARG_BY_HAND)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  if(SHIMMY_DEEP_TESTS)
     add_fuzz_test(${name})
   endif()
   if(NOT SHIMMY_FUZZ)

@@ -17,5 +17,5 @@ embed_files(airframe_chat airframe_chat_templates ${chat_templates})
 add_floor_test(airframe_jinja_test ASAN
   SOURCES jinja_conformance_test.cpp jinja_test.cpp
   LINKS airframe_jinja)
-add_fuzz_target(jinja_fuzz BY_HAND SOURCES jinja_fuzz.cpp LINKS airframe_jinja)
+add_fuzz_target(jinja_fuzz SOURCES jinja_fuzz.cpp LINKS airframe_jinja)
 add_floor_test(airframe_chat_test ASAN SOURCES chat_template_test.cpp LINKS airframe_chat)
