@@ -65,6 +65,7 @@ void add_probe(CommandLine line);
 void add_bench(CommandLine line);
 void add_inspect(CommandLine line);
 void add_tokenize(CommandLine line);
+void add_grammar(CommandLine line);
 void add_template(CommandLine line);
 void add_logits(CommandLine line);
 void add_embed(CommandLine line);
