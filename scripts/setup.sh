@@ -10,7 +10,7 @@ build_packages=(
 # What testing needs besides: test libraries, clang 19 for formatting, sanitizers and fuzzing, and the clients.
 test_packages=(
     libgtest-dev libgmock-dev
-    clang-19 clang-format-19 libclang-rt-19-dev
+    clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev
     python3 curl
 )
 

@@ -125,6 +125,7 @@ void GgufWriter::add_tensor(std::string_view name, QuantType type, std::span<con
 Result<void> GgufWriter::check_names() const {
     TRY_VOID(check_distinct({keys_.begin(), keys_.end()}, "metadata key"));
     std::vector<std::string_view> names;
+    names.reserve(tensors_.size());
     for (const Tensor& tensor : tensors_) names.push_back(tensor.name);
     return check_distinct(std::move(names), "tensor");
 }
