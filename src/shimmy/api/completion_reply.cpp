@@ -23,6 +23,10 @@ class CompletionReply final : public Reply {
 
     void on_ready(std::function<void()> wake) override { generation_->on_ready(std::move(wake)); }
 
+    std::string_view keep_alive() const override {
+        return stream_begun_ ? encoder_->keep_alive() : std::string_view();
+    }
+
     void pump(ReplyOutput& output) override {
         for (int taken = 0; output.state != ReplyOutput::State::kDone; ++taken) {
             if (taken == kPumpEvents || output.body.size() >= kPumpBytes) {

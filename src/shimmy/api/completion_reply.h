@@ -43,6 +43,7 @@ class Encoder {
     // The response for a fault before anything has been sent.
     virtual Response refusal(const base::Error& error) = 0;
     virtual std::string_view stream_content_type() const { return "text/event-stream"; }
+    virtual std::string_view keep_alive() const { return ": keep-alive\n\n"; }  // an SSE comment
 };
 
 std::unique_ptr<Reply> completion_reply(std::unique_ptr<Generation> generation,

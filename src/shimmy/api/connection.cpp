@@ -96,6 +96,8 @@ void Connection::check_deadline(Time now) {
             if (spent > limits.linger) close();
             break;
         case Phase::kAnswering:
+            break_silence(now);
+            break;
         case Phase::kClosed:
             break;
     }
@@ -284,6 +286,20 @@ void Connection::pump() {
             if (self && !self->writing_) self->pump();
         });
     }
+}
+
+// A long prefill says nothing for as long as it takes, and clients and proxies give up on silence.
+void Connection::break_silence(Time now) {
+    if (!reply_ || writing_ || head_only_) return;
+    if (now - write_progress_ < loop_.shared().limits.keep_alive) return;
+    const std::string_view comment = reply_->keep_alive();
+    if (comment.empty()) return;
+    if (chunked_) {
+        append_chunk(output_, comment);
+    } else {
+        output_ += comment;
+    }
+    write_more();
 }
 
 // Answers what cannot be served, then ends the connection: what follows on it is not to be trusted.

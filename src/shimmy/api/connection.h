@@ -52,6 +52,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
     void deliver(std::unique_ptr<Reply> reply);
     void pump();
+    void break_silence(Time now);
 
     void write_more();
     void on_written(boost::system::error_code error, size_t bytes);

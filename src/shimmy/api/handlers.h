@@ -29,4 +29,12 @@ std::unique_ptr<Reply> handle_model(ApiContext& context, ApiRequest request);
 std::unique_ptr<Reply> handle_chat_completions(ApiContext& context, ApiRequest request);
 std::unique_ptr<Reply> handle_completions(ApiContext& context, ApiRequest request);
 
+// native_text.cpp
+std::unique_ptr<Reply> handle_tokenize(ApiContext& context, ApiRequest request);
+std::unique_ptr<Reply> handle_detokenize(ApiContext& context, ApiRequest request);
+std::unique_ptr<Reply> handle_apply_template(ApiContext& context, ApiRequest request);
+// native_generate.cpp
+std::unique_ptr<Reply> handle_generate(ApiContext& context, ApiRequest request);
+std::unique_ptr<Reply> handle_infill(ApiContext& context, ApiRequest request);
+
 }  // namespace shimmy

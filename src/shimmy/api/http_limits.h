@@ -15,10 +15,11 @@ struct HttpLimits {
     std::chrono::milliseconds header{15'000};  // from a request's first byte to the end of its headers
     std::chrono::milliseconds body{30'000};  // for the body, and one second more for each `body_bytes_per_s`
     size_t body_bytes_per_s = 16 << 10;
-    std::chrono::milliseconds idle{75'000};   // between requests
-    std::chrono::milliseconds write{30'000};  // without any progress
-    std::chrono::milliseconds linger{2'000};  // for a refused client to read why
-    std::chrono::milliseconds drain{30'000};  // for running requests at a graceful stop
+    std::chrono::milliseconds idle{75'000};       // between requests
+    std::chrono::milliseconds write{30'000};      // without any progress
+    std::chrono::milliseconds keep_alive{5'000};  // of silence in a stream, then a comment is sent
+    std::chrono::milliseconds linger{2'000};      // for a refused client to read why
+    std::chrono::milliseconds drain{30'000};      // for running requests at a graceful stop
 };
 
 }  // namespace shimmy

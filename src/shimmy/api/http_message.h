@@ -65,6 +65,9 @@ class Reply {
     virtual void on_ready(std::function<void()> wake) = 0;
     // Appends what is ready, about kPumpBytes at most, to output.body.
     virtual void pump(ReplyOutput& output) = 0;
+    // What may be sent when nothing has been for a while, so that nobody on the way takes the connection for
+    // dead; empty: nothing.
+    virtual std::string_view keep_alive() const { return {}; }
 };
 inline constexpr size_t kPumpBytes = 32 << 10;
 

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "shimmy/api/completion_handler.h"
 #include "shimmy/api/handlers.h"
 #include "shimmy/api/json_read.h"
 #include "shimmy/api/openai_chat.h"
@@ -12,21 +13,23 @@ namespace shimmy {
 
 namespace {
 
-struct CompletionKind {
-    std::string_view id_prefix;
-    base::Result<OpenAiCall> (*parse)(const boost::json::object& body);
-    std::unique_ptr<Encoder> (*encoder)(OpenAiIdentity identity, const OpenAiCall& call);
-};
 constexpr CompletionKind kChat = {"chatcmpl-", parse_openai_chat, openai_chat_encoder};
 constexpr CompletionKind kText = {"cmpl-", parse_openai_completions, openai_completions_encoder};
 
-base::Result<OpenAiCall> parse_body(const CompletionKind& kind, std::string_view body) {
-    TRY(const boost::json::object object, parse_json_object(body));
-    return kind.parse(object);
+}  // namespace
+
+base::Result<boost::json::object> body_with_model(ApiContext& context, const ApiRequest& request) {
+    TRY(boost::json::object body, parse_json_object(request.http.body));
+    const boost::json::value* model = body.if_contains("model");
+    if (model == nullptr || model->is_null()) body["model"] = context.service.catalog().default_id();
+    return body;
 }
 
 std::unique_ptr<Reply> complete(const CompletionKind& kind, ApiContext& context, const ApiRequest& request) {
-    auto call = parse_body(kind, request.http.body);
+    const auto body =
+        kind.model_is_optional ? body_with_model(context, request) : parse_json_object(request.http.body);
+    if (!body) return ready_reply(openai_refusal(body.error()));
+    auto call = kind.parse(*body);
     if (!call) return ready_reply(openai_refusal(call.error()));
     OpenAiIdentity identity{new_id(kind.id_prefix), base::unix_seconds(), call->request.model};
     auto encoder = kind.encoder(std::move(identity), *call);
@@ -34,8 +37,6 @@ std::unique_ptr<Reply> complete(const CompletionKind& kind, ApiContext& context,
     auto generation = context.service.generate(std::move(call->request));
     return completion_reply(std::move(generation), std::move(encoder), call->stream);
 }
-
-}  // namespace
 
 std::unique_ptr<Reply> handle_chat_completions(ApiContext& context, ApiRequest request) {
     return complete(kChat, context, request);

@@ -16,6 +16,11 @@ constexpr Endpoint kEndpoints[] = {
     {"GET", "/models/{id}", handle_model, RunsOn::kWorker, 0},
     {"POST", "/chat/completions", handle_chat_completions, RunsOn::kWorker, kAnyBody},
     {"POST", "/completions", handle_completions, RunsOn::kWorker, kAnyBody},
+    {"POST", "/tokenize", handle_tokenize, RunsOn::kWorker, kAnyBody},
+    {"POST", "/detokenize", handle_detokenize, RunsOn::kWorker, kAnyBody},
+    {"POST", "/apply-template", handle_apply_template, RunsOn::kWorker, kAnyBody},
+    {"POST", "/infill", handle_infill, RunsOn::kWorker, kAnyBody},
+    {"POST", "/api/generate", handle_generate, RunsOn::kWorker, kAnyBody},
 };
 
 int hex_digit(char c) {

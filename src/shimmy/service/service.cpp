@@ -82,4 +82,29 @@ std::unique_ptr<Generation> Service::generate(GenerateRequest request) {
     return handle;
 }
 
+std::shared_ptr<ModelWait> Service::acquire(const std::string& name, ModelWait::Ready ready) {
+    auto wait = std::make_shared<ModelWait>(std::move(ready));
+    const auto entry = find_model(name);
+    if (!entry) {
+        wait->finish(std::unexpected(entry.error()));
+        return wait;
+    }
+    if (ModelLease model = registry_.try_acquire(*entry)) {
+        wait->finish(std::move(model));
+        return wait;
+    }
+    // The registry's thread must not do the work: it goes on to a worker.
+    registry_.wait_for(
+        *entry,
+        std::make_shared<ModelWait>([this, weak = std::weak_ptr(wait)](base::Result<ModelLease> model) {
+            const auto wait = weak.lock();
+            if (!wait) return;
+            if (!model) return wait->finish(std::move(model));
+            if (!workers_.try_post([wait, model] { wait->finish(model); })) {
+                wait->finish(fail(ErrorCode::kQueueFull, "too many requests at once; try again later"));
+            }
+        }));
+    return wait;
+}
+
 }  // namespace shimmy

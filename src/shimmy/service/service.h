@@ -35,6 +35,10 @@ class Service {
     // Never fails by itself: what is wrong comes as the generation's first event, a GenerationFault.
     std::unique_ptr<Generation> generate(GenerateRequest request);
 
+    // Hands over the model called `name`, loaded if need be: at once or later, on a worker. Cancelling the
+    // returned wait keeps `ready` from being called.
+    std::shared_ptr<ModelWait> acquire(const std::string& name, ModelWait::Ready ready);
+
     // The model called `name`. Errors: kNotFound, detail "model_not_found", naming the known ids.
     base::Result<ModelEntry> find_model(const std::string& name);
 
