@@ -30,3 +30,4 @@ case $text in
     *[a-z][a-z][a-z]*) ;;
     *) echo "no text was generated"; exit 1 ;;
 esac
+[ "$("$work/build/embed" "$model" "Shimmy is" vector | wc -l)" -ge 64 ] || { echo "no vector was printed"; exit 1; }
