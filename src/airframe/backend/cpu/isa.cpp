@@ -38,7 +38,7 @@ bool has_amx() {
 
 constexpr std::array kIsas = std::to_array<Isa>({
 #if defined(__x86_64__)
-    {"amx", "AMX tiles and AVX-512 with VNNI", &kAmxKernels, has_amx},
+    {"amx", "AMX tiles and AVX-512 with VNNI", &kAmxKernels, has_amx, true},
     {"avx512vnni", "AVX-512 with VNNI", &kAvx512VnniKernels, has_avx512vnni},
     {"avx512", "AVX-512", &kAvx512Kernels, has_avx512},
     {"avxvnni", "AVX2 with VNNI", &kAvxVnniKernels, has_avxvnni},
@@ -60,7 +60,7 @@ std::span<const Isa> all_isas() { return kIsas; }
 
 base::Result<const Isa*> choose_isa(std::string_view name) {
     for (const Isa& isa : kIsas) {
-        if (name.empty() ? isa.present() : isa.name == name) {
+        if (name.empty() ? isa.present() && !isa.on_request : isa.name == name) {
             if (isa.present()) return &isa;
             return base::fail(base::ErrorCode::kUnsupported,
                               "this processor has no {} (instruction set \"{}\"); it has: {}", isa.title,

@@ -13,14 +13,15 @@ struct Isa {
     std::string_view name;   // as options give it
     std::string_view title;  // for people
     const Kernels* kernels;
-    bool (*present)();  // on this processor, with the operating system's support
+    bool (*present)();        // on this processor, with the operating system's support
+    bool on_request = false;  // only when named: faster, but its rounding is not within every bound yet
 };
 
 // Best first.
 std::span<const Isa> all_isas();
 
-// An empty name: the best that is present. Errors: kInvalidArgument (unknown name), kUnsupported (not
-// present), both with the list of those present.
+// An empty name: the best that is present and needs no request. Errors: kInvalidArgument (unknown name),
+// kUnsupported (not present), both with the list of those present.
 base::Result<const Isa*> choose_isa(std::string_view name);
 
 }  // namespace airframe::cpu
