@@ -90,7 +90,8 @@ struct ValueRule {
     std::vector<uint32_t> arrays, objects;
 };
 
-// A node of a grammar written byte by byte (GBNF): nondeterministic.
+// A node of the automaton: of a grammar written byte by byte (GBNF), or made from rules on demand.
+// Nondeterministic.
 struct ByteNode {
     struct Edge {
         uint8_t lo, hi;

@@ -15,17 +15,7 @@ struct GrammarOptions {
         false;  // else the keys of an object come as the schema writes them, further ones last
 };
 
-struct Node {
-    struct Edge {
-        uint8_t lo, hi;
-        uint32_t target;
-    };
-    struct Call {
-        uint32_t callee, after;
-    };
-    std::vector<Edge> edges;
-    std::vector<Call> calls;
-    bool accepts = false;
+struct Node : ByteNode {
     bool expanded = false;
     bool only_ends() const { return accepts && edges.empty() && calls.empty(); }
 };
