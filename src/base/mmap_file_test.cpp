@@ -1,4 +1,5 @@
 #include "base/mmap_file.h"
+#include "base/test_dir.h"
 
 #include <gtest/gtest.h>
 
@@ -9,9 +10,7 @@ namespace {
 
 class MmapFileTest : public ::testing::Test {
   protected:
-    std::filesystem::path dir_ = std::filesystem::path(::testing::TempDir()) / "mmap_file_test";
-    void SetUp() override { std::filesystem::create_directories(dir_); }
-    void TearDown() override { std::filesystem::remove_all(dir_); }
+    TestDir dir_;
 };
 
 TEST_F(MmapFileTest, MapsTheBytesOfAFile) {
@@ -27,7 +26,7 @@ TEST_F(MmapFileTest, MapsTheBytesOfAFile) {
 
 TEST_F(MmapFileTest, RefusesWhatCannotBeMapped) {
     EXPECT_EQ(MmapFile::open(dir_ / "absent").error().code, ErrorCode::kNotFound);
-    EXPECT_EQ(MmapFile::open(dir_).error().code, ErrorCode::kBadFile);
+    EXPECT_EQ(MmapFile::open(dir_.path()).error().code, ErrorCode::kBadFile);
     std::ofstream(dir_ / "empty").flush();
     EXPECT_EQ(MmapFile::open(dir_ / "empty").error().code, ErrorCode::kBadFile);
 }

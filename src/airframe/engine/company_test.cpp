@@ -12,6 +12,7 @@
 #include "airframe/model/make_model.h"
 #include "airframe/model/run_tokens.h"
 #include "base/rng.h"
+#include "base/test_dir.h"
 
 namespace airframe {
 namespace {
@@ -34,13 +35,12 @@ ModelShape small(ModelShape shape) {
 }
 
 struct TestModel {
-    std::filesystem::path path;
-    TestModel(const char* shape, const char* mix)
-        : path(std::filesystem::path(::testing::TempDir()) / fmt::format("company_{}_{}.gguf", shape, mix)) {
+    base::TestDir dir;
+    std::filesystem::path path = dir / "model.gguf";
+    TestModel(const char* shape, const char* mix) {
         const auto made = make_model(small(**find_shape(shape)), **find_mix(mix), path, {});
         EXPECT_TRUE(made) << made.error().message;
     }
-    ~TestModel() { std::filesystem::remove(path); }
 
     base::Result<std::unique_ptr<Model>> load(bool deterministic) const {
         TRY(auto file, GgufFile::open(path));

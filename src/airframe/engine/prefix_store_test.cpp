@@ -7,6 +7,7 @@
 
 #include "airframe/engine/engine.h"
 #include "airframe/model/make_model.h"
+#include "base/test_dir.h"
 
 namespace airframe {
 namespace {
@@ -15,17 +16,11 @@ namespace fs = std::filesystem;
 
 class PrefixStoreTest : public ::testing::Test {
   protected:
-    fs::path root_ =
-        fs::path(::testing::TempDir()) /
-        fmt::format("prefix_store_{}", ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    base::TestDir folder_;
+    fs::path root_ = folder_.path();
     fs::path model_ = root_ / "model.gguf", dir_ = root_ / "cache";
 
-    void SetUp() override {
-        fs::remove_all(root_);
-        fs::create_directories(root_);
-        make(1);
-    }
-    void TearDown() override { fs::remove_all(root_); }
+    void SetUp() override { make(1); }
 
     void make(uint64_t seed) {
         ModelShape shape = **find_shape("tinyllama-1.1b");

@@ -12,6 +12,7 @@
 
 #include "airframe/gguf/gguf.h"
 #include "base/test_data.h"
+#include "base/test_dir.h"
 
 namespace {
 std::atomic<size_t> allocated_bytes = 0;
@@ -67,9 +68,9 @@ void check_case(const std::filesystem::path& path, std::string_view expect, std:
 
 TEST(BadGguf, EveryFileBehavesAsItsIndexSays) {
     REQUIRE_TEST_DATA(data);
-    const auto dir = std::filesystem::path(::testing::TempDir()) / "bad_gguf_test";
+    const base::TestDir dir;
     const std::string command =
-        "python3 " + (data / "bad_gguf/make_bad_gguf.py").string() + " " + dir.string();
+        "python3 " + (data / "bad_gguf/make_bad_gguf.py").string() + " " + dir.path().string();
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
     std::ifstream stream(dir / "index.json");
     std::stringstream text;
@@ -81,7 +82,6 @@ TEST(BadGguf, EveryFileBehavesAsItsIndexSays) {
         SCOPED_TRACE(name + ": " + boost::json::value_to<std::string>(entry.at("what")));
         check_case(dir / name, entry.at("expect").as_string(), entry.at("level").as_string());
     }
-    std::filesystem::remove_all(dir);
 }
 
 }  // namespace

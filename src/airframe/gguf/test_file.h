@@ -8,22 +8,15 @@
 #include <vector>
 
 #include "airframe/gguf/gguf_writer.h"
+#include "base/test_dir.h"
 
 namespace airframe::testing {
 
 // A folder of its own for each test, removed afterwards.
 class FolderTest : public ::testing::Test {
   protected:
-    void SetUp() override {
-        const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-        dir_ = std::filesystem::path(::testing::TempDir()) /
-               (std::string(test->test_suite_name()) + "_" + test->name());
-        std::filesystem::remove_all(dir_);
-        std::filesystem::create_directories(dir_);
-    }
-    void TearDown() override { std::filesystem::remove_all(dir_); }
-
-    std::filesystem::path dir_;
+    base::TestDir folder_;
+    std::filesystem::path dir_ = folder_.path();
 };
 
 // Bytes 0, 1, 2, ... that tell which tensor they belong to by their first.

@@ -11,6 +11,7 @@
 
 #include "airframe/model/model.h"
 #include "base/test_data.h"
+#include "base/test_dir.h"
 
 namespace airframe {
 namespace {
@@ -23,9 +24,9 @@ base::Result<std::unique_ptr<Model>> load(const std::filesystem::path& path) {
 
 TEST(BadModel, EveryFileBehavesAsItsIndexSays) {
     REQUIRE_TEST_DATA(data);
-    const auto dir = std::filesystem::path(::testing::TempDir()) / "bad_model_test";
+    const base::TestDir dir;
     const std::string command =
-        "python3 " + (data / "bad_gguf/make_bad_gguf.py").string() + " " + dir.string();
+        "python3 " + (data / "bad_gguf/make_bad_gguf.py").string() + " " + dir.path().string();
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
     std::stringstream text;
     text << std::ifstream(dir / "index.json").rdbuf();
@@ -45,7 +46,6 @@ TEST(BadModel, EveryFileBehavesAsItsIndexSays) {
             EXPECT_TRUE(model) << model.error().message;
         }
     }
-    std::filesystem::remove_all(dir);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "airframe/model/quantize.h"
 #include "airframe/model/run_tokens.h"
 #include "airframe/model/small_shape.h"
+#include "base/test_dir.h"
 
 namespace airframe {
 namespace {
@@ -45,9 +46,8 @@ std::vector<std::string> mix_names() {
 
 class MakeModelTest : public ::testing::TestWithParam<std::string> {
   protected:
-    std::filesystem::path path_ =
-        std::filesystem::path(::testing::TempDir()) / fmt::format("make_model_{}.gguf", GetParam());
-    void TearDown() override { std::filesystem::remove(path_); }
+    base::TestDir dir_;
+    std::filesystem::path path_ = dir_ / "made.gguf";
 };
 
 TEST_P(MakeModelTest, EveryShapeAgreesWithTheReference) {
@@ -70,8 +70,7 @@ INSTANTIATE_TEST_SUITE_P(Mixes, MakeModelTest, ::testing::ValuesIn(mix_names()),
                          [](const auto& info) { return info.param; });
 
 TEST(Quantize, CoarserFormatsLoseMoreAndVectorsStay) {
-    const auto dir = std::filesystem::path(::testing::TempDir()) / "quantize_test";
-    std::filesystem::create_directories(dir);
+    const base::TestDir dir;
     const auto shape = find_shape("tinyllama-1.1b");
     ASSERT_TRUE(make_model(small(**shape), **find_mix("F32"), dir / "f32.gguf", {}));
     const auto source = GgufFile::open(dir / "f32.gguf");
@@ -94,7 +93,6 @@ TEST(Quantize, CoarserFormatsLoseMoreAndVectorsStay) {
     const auto unwritable = quantize_file(*source, **find_mix("IQ2_XXS"), dir / "out.gguf", {});
     ASSERT_FALSE(unwritable);
     EXPECT_NE(unwritable.error().message.find("IQ2_XXS"), std::string::npos);
-    std::filesystem::remove_all(dir);
 }
 
 TEST(QuantMix, NamesRulesAndFallbacks) {

@@ -8,6 +8,7 @@
 #include "airframe/model/make_model.h"
 #include "airframe/model/small_shape.h"
 #include "base/test_data.h"
+#include "base/test_dir.h"
 
 namespace airframe {
 namespace {
@@ -26,7 +27,8 @@ TEST(Verify, EveryGatePassesOnSoundModels) {
 }
 
 TEST(Verify, EveryGatePassesInEveryFormat) {
-    const auto path = std::filesystem::path(::testing::TempDir()) / "verify_formats.gguf";
+    const base::TestDir dir;
+    const auto path = dir / "formats.gguf";
     for (const QuantMix& mix : all_mixes()) {
         SCOPED_TRACE(mix.name);
         ASSERT_TRUE(make_model(small(**find_shape("mixtral-tiny")), mix, path, {}));
@@ -36,24 +38,24 @@ TEST(Verify, EveryGatePassesInEveryFormat) {
         EXPECT_GE(gates->size(), 8u);
         for (const VerifyGate& gate : *gates) EXPECT_TRUE(gate.passed) << gate.name << ": " << gate.measured;
     }
-    std::filesystem::remove(path);
 }
 
 TEST(Verify, AFileThatIsNoContainerFailsItsGate) {
-    const auto path = std::filesystem::path(::testing::TempDir()) / "verify_no_container.gguf";
+    const base::TestDir dir;
+    const auto path = dir / "no_container.gguf";
     std::ofstream(path) << "GGUF and then nothing that makes sense";
     const auto gates = verify_model([&] { return GgufFile::open(path); }, {});
     ASSERT_TRUE(gates);
     ASSERT_EQ(gates->size(), 1u);
     EXPECT_FALSE(gates->front().passed);
     EXPECT_FALSE(gates->front().measured.empty());
-    std::filesystem::remove(path);
 }
 
 TEST(Verify, FindsAWeightThatIsNotANumber) {
     REQUIRE_TEST_DATA(data);
     const auto source = data / "models/stories260K-f32.gguf";
-    const auto copy = std::filesystem::path(::testing::TempDir()) / "verify_nan.gguf";
+    const base::TestDir dir;
+    const auto copy = dir / "nan.gguf";
     std::filesystem::copy_file(source, copy, std::filesystem::copy_options::overwrite_existing);
     const auto file = GgufFile::open(source);
     ASSERT_TRUE(file);

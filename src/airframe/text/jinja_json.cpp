@@ -167,6 +167,12 @@ class Writer {
     int level_ = 0;
 };
 
+// Names of tokens may come from a vocabulary and be no UTF-8; every string of the machine is.
+Value string_from(Heap& heap, std::string_view text, bool untrusted) {
+    return base::is_valid_utf8(text) ? heap.string(text, untrusted)
+                                     : heap.string(base::to_valid_utf8(text), untrusted);
+}
+
 }  // namespace
 
 Value from_json(Heap& heap, const boost::json::value& json, bool untrusted,
@@ -185,7 +191,7 @@ Value from_json(Heap& heap, const boost::json::value& json, bool untrusted,
         case boost::json::kind::double_:
             return Value::floating(json.get_double());
         case boost::json::kind::string:
-            return heap.string(json.get_string(), untrusted);
+            return string_from(heap, json.get_string(), untrusted);
         case boost::json::kind::array: {
             std::vector<Value> items;
             items.reserve(json.get_array().size());
@@ -202,7 +208,7 @@ Value from_json(Heap& heap, const boost::json::value& json, bool untrusted,
         const bool own_word =
             key == "role" && value.is_string() &&
             std::ranges::find(trusted_roles, std::string_view(value.get_string())) != trusted_roles.end();
-        dict->set(heap.budget(), heap.string(key, untrusted),
+        dict->set(heap.budget(), string_from(heap, key, untrusted),
                   from_json(heap, value, untrusted && !own_word, trusted_roles));
     }
     return Value::dict(dict);

@@ -286,7 +286,8 @@ class Lexer {
 
 }  // namespace
 
-std::string normalise_source(std::string_view source) {
+std::string normalise_source(std::string_view given) {
+    const std::string source = base::to_valid_utf8(given);
     std::string out;
     out.reserve(source.size());
     for (size_t i = 0; i < source.size(); ++i) {

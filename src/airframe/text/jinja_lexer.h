@@ -60,8 +60,9 @@ struct SyntaxFailure {
     size_t offset;
 };
 
-// Line breaks become '\n' and the last one goes.
-std::string normalise_source(std::string_view source);
+// Line breaks become '\n' and the last one goes; bytes that are no UTF-8 become U+FFFD, so that every string
+// of a template consists of whole characters.
+std::string normalise_source(std::string_view given);
 
 // The tokens of a normalised source, kEnd last; they point into it. Throws SyntaxFailure.
 std::vector<Token> tokenize_template(std::string_view source);

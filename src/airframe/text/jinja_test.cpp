@@ -307,5 +307,17 @@ TEST(Jinja, ProvenanceHoldsForRandomTemplates) {
     }
 }
 
+// Found by fuzzing: two counts of characters disagreed about bytes that are no UTF-8.
+TEST(Jinja, BytesThatAreNoTextBecomeReplacementCharacters) {
+    const auto turned = render("{% set q %}a\x88\xdf\x82\x86{% endset %}{{ q[::-1] }}{{ q | length }}", {});
+    ASSERT_TRUE(turned) << turned.error().message;
+    EXPECT_EQ(turned->text,
+              "\xef\xbf\xbd\xdf\x82\xef\xbf\xbd"
+              "a4");
+    const auto given = render("{{ bos_token[::-1] }}", {{"bos_token", "<\xff>"}});
+    ASSERT_TRUE(given) << given.error().message;
+    EXPECT_EQ(given->text, ">\xef\xbf\xbd<");
+}
+
 }  // namespace
 }  // namespace airframe

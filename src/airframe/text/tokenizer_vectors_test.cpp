@@ -14,6 +14,7 @@
 
 #include "airframe/text/tokenizer_test_support.h"
 #include "base/test_data.h"
+#include "base/test_dir.h"
 
 namespace airframe {
 namespace {
@@ -96,9 +97,9 @@ TEST(TokenizerVectors, LinesOfJson) {
 // Files with damaged vocabularies, made by the script in the shared test data: refused, or harmless.
 TEST(TokenizerVectors, DamagedFiles) {
     REQUIRE_TEST_DATA(data);
-    const fs::path folder = fs::path(::testing::TempDir()) / "shimmy_tokenizer_vectors_test";
+    const base::TestDir folder;
     const std::string command =
-        fmt::format("python3 {}/bad_gguf/make_bad_gguf.py {}", data.string(), folder.string());
+        fmt::format("python3 {}/bad_gguf/make_bad_gguf.py {}", data.string(), folder.path().string());
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
     size_t cases = 0;
     const json::value index = json::parse(read_file(folder / "index.json"));
@@ -125,7 +126,6 @@ TEST(TokenizerVectors, DamagedFiles) {
         }
     }
     EXPECT_GE(cases, 25);
-    fs::remove_all(folder);
 }
 
 // SHA-256 (FIPS 180-4) in hexadecimal, of the ids as little-endian 32-bit integers: how the long vectors are

@@ -1,4 +1,5 @@
 #include "shimmy/api/api_keys.h"
+#include "base/test_dir.h"
 
 #include <gmock/gmock.h>
 
@@ -42,7 +43,8 @@ TEST(ApiKeys, MayBeDigests) {
 }
 
 TEST(ApiKeys, AFileWithoutKeysIsAnError) {
-    const std::string path = testing::TempDir() + "/keys.txt";
+    const base::TestDir dir;
+    const std::string path = dir / "keys.txt";
     std::ofstream(path) << "# nobody\n\n";
     ApiKeys keys;
     EXPECT_FALSE(keys.add_file(path));

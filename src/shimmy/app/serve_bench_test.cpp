@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "airframe/model/make_model.h"
+#include "base/test_dir.h"
 
 namespace shimmy {
 namespace {
@@ -28,7 +29,8 @@ std::unique_ptr<airframe::Engine> small_engine(const std::filesystem::path& path
 }
 
 TEST(ServeBench, CountsWhatTheStreamsSaw) {
-    const auto path = std::filesystem::path(::testing::TempDir()) / "serve_bench.gguf";
+    const base::TestDir dir;
+    const auto path = dir / "serve_bench.gguf";
     const auto engine = small_engine(path);
     const auto load = measure_load(*engine, 3, {20, 10});
     ASSERT_TRUE(load) << load.error().message;
@@ -48,7 +50,6 @@ TEST(ServeBench, CountsWhatTheStreamsSaw) {
     const auto refused = measure_load(*engine, 1, {5000, 10});
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, base::ErrorCode::kContextLength);
-    std::filesystem::remove(path);
 }
 
 TEST(ServeBench, PlotsEachLoad) {
