@@ -71,6 +71,10 @@ class Front(Case):
         page = (SOURCE / "docs" / "CLI.md").read_text(encoding="utf-8")
         self.assertEqual(self.ok("help-markdown"), page, "run: build/release/shimmy help-markdown > docs/CLI.md")
 
+    def test_description_of_the_api_is_current(self):
+        page = (SOURCE / "docs" / "openapi.yaml").read_text(encoding="utf-8")
+        self.assertEqual(self.ok("openapi"), page, "run: build/release/shimmy openapi > docs/openapi.yaml")
+
     def test_structured_output_page_holds_the_table_of_the_code(self):
         page = (SOURCE / "docs" / "STRUCTURED_OUTPUT.md").read_text(encoding="utf-8")
         self.assertIn(self.ok("grammar", "--keywords"), page, "put the output of shimmy grammar --keywords there")

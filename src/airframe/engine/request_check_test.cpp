@@ -22,6 +22,8 @@ TEST(RequestCheck, TakesTheDefaultsAndTheNeutralValues) {
     EXPECT_TRUE(check_request({.prompt = {1}}, 100, 10));
     const SamplingParams neutral = {.temperature = 0, .top_k = 0, .top_p = 1, .repeat_last_n = -1};
     EXPECT_TRUE(check_request({.prompt = {1}, .sampling = neutral, .max_tokens = 2147483647}, 100, 10));
+    // 0.01 is not a float: the nearest one lies below it.
+    EXPECT_TRUE(check_request({.prompt = {1}, .sampling = {.repeat_penalty = 0.01f}}, 100, 10));
 }
 
 TEST(RequestCheck, NamesTheFieldAndTheValueThatIsOutOfRange) {

@@ -78,6 +78,14 @@ WireError wire_error(const base::Error& error) {
     return {500, kServer, "internal_error", 0};
 }
 
+std::vector<WireError> all_wire_errors() {
+    std::vector<WireError> all;
+    for (const DetailRow& row : kByDetail)
+        all.push_back({row.status, row.type, row.detail, row.retry_after_s});
+    for (const CodeRow& row : kByCode) all.push_back({row.status, row.type, row.code, row.retry_after_s});
+    return all;
+}
+
 std::string openai_error_body(const base::Error& error) {
     const WireError wire = wire_error(error);
     std::string out;

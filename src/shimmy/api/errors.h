@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -15,6 +16,9 @@ struct WireError {
     std::string_view code;
     int retry_after_s;  // 0: the header is not sent
 };
+
+// Every row of the table.
+std::vector<WireError> all_wire_errors();
 
 // By error.detail where the table knows it, else by error.code.
 WireError wire_error(const base::Error& error);

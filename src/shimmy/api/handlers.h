@@ -22,6 +22,9 @@ std::unique_ptr<Reply> handle_health(ApiContext& context, ApiRequest request);
 std::unique_ptr<Reply> handle_live(ApiContext& context, ApiRequest request);
 std::unique_ptr<Reply> handle_ready(ApiContext& context, ApiRequest request);
 std::unique_ptr<Reply> handle_diag(ApiContext& context, ApiRequest request);
+// openapi_handlers.cpp
+std::unique_ptr<Reply> handle_openapi_yaml(ApiContext& context, ApiRequest request);
+std::unique_ptr<Reply> handle_openapi_json(ApiContext& context, ApiRequest request);
 // openai_models.cpp
 std::unique_ptr<Reply> handle_models(ApiContext& context, ApiRequest request);
 std::unique_ptr<Reply> handle_model(ApiContext& context, ApiRequest request);

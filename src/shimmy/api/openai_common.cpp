@@ -6,6 +6,7 @@
 
 #include "shimmy/api/errors.h"
 #include "shimmy/api/openai_constraint.h"
+#include "shimmy/api/sampling_parameters.h"
 
 namespace shimmy {
 
@@ -19,42 +20,6 @@ constexpr size_t kStopStringsMax = 4;
 constexpr double kLogitBiasMax = 100;
 constexpr int64_t kAnyInt32 = std::numeric_limits<int32_t>::max();
 constexpr int64_t kAnyInt64 = std::numeric_limits<int64_t>::max();
-
-struct NumberParameter {
-    std::string_view name;
-    double low, high;
-    std::optional<float> SamplingOverrides::* target;
-};
-constexpr NumberParameter kNumbers[] = {
-    {"temperature", 0, 2, &SamplingOverrides::temperature},
-    {"dynatemp_range", 0, 2, &SamplingOverrides::dynatemp_range},
-    {"dynatemp_exponent", 0, 100, &SamplingOverrides::dynatemp_exponent},
-    {"top_p", 0, 1, &SamplingOverrides::top_p},
-    {"min_p", 0, 1, &SamplingOverrides::min_p},
-    {"typical_p", 0, 1, &SamplingOverrides::typical_p},
-    {"top_n_sigma", -1, 100, &SamplingOverrides::top_n_sigma},
-    {"xtc_probability", 0, 1, &SamplingOverrides::xtc_probability},
-    {"xtc_threshold", 0, 1, &SamplingOverrides::xtc_threshold},
-    {"mirostat_tau", 0, 100, &SamplingOverrides::mirostat_tau},
-    {"mirostat_eta", 0, 1, &SamplingOverrides::mirostat_eta},
-    {"repeat_penalty", 0.01, 100, &SamplingOverrides::repeat_penalty},
-    {"repetition_penalty", 0.01, 100, &SamplingOverrides::repeat_penalty},
-    {"frequency_penalty", -2, 2, &SamplingOverrides::frequency_penalty},
-    {"presence_penalty", -2, 2, &SamplingOverrides::presence_penalty},
-    {"dry_multiplier", 0, 100, &SamplingOverrides::dry_multiplier},
-    {"dry_base", 1, 100, &SamplingOverrides::dry_base},
-};
-
-struct IntegerParameter {
-    std::string_view name;
-    int64_t low, high;
-    std::optional<int32_t> SamplingOverrides::* target;
-};
-constexpr IntegerParameter kIntegers[] = {
-    {"repeat_last_n", -1, kAnyInt32, &SamplingOverrides::repeat_last_n},
-    {"dry_allowed_length", 0, kAnyInt32, &SamplingOverrides::dry_allowed_length},
-    {"dry_penalty_last_n", -1, kAnyInt32, &SamplingOverrides::dry_penalty_last_n},
-};
 
 base::Result<void> parse_logit_bias(const Fields& fields, SamplingOverrides& sampling) {
     TRY(const json::object* bias, fields.object("logit_bias"));
@@ -78,11 +43,11 @@ base::Result<void> parse_logit_bias(const Fields& fields, SamplingOverrides& sam
 }
 
 base::Result<void> parse_sampling(const Fields& fields, SamplingOverrides& sampling) {
-    for (const NumberParameter& parameter : kNumbers) {
+    for (const NumberParameter& parameter : number_parameters()) {
         TRY(const auto number, fields.number(parameter.name, parameter.low, parameter.high));
         if (number) sampling.*parameter.target = static_cast<float>(*number);
     }
-    for (const IntegerParameter& parameter : kIntegers) {
+    for (const IntegerParameter& parameter : integer_parameters()) {
         TRY(const auto number, fields.integer(parameter.name, parameter.low, parameter.high));
         if (number) sampling.*parameter.target = static_cast<int32_t>(*number);
     }

@@ -133,6 +133,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{R"("reasoning_effort":"enormous")", "reasoning_effort", "invalid_value"},
         Refused{R"("mirostat":1)", "mirostat", "invalid_value"},
         Refused{R"("tool_choice":"required")", "tool_choice", "invalid_value"},
+        Refused{R"("function_call":"required")", "function_call", "invalid_value"},
         Refused{R"("messages":[])", "messages", "invalid_value"},
         Refused{R"("messages":"Hi")", "messages", "invalid_type"},
         Refused{R"("messages":["Hi"])", "messages[0]", "invalid_type"},

@@ -118,7 +118,7 @@ base::Result<std::string> function_name(const Fields& choice) {
 base::Result<void> apply_allowed(const Fields& choice, OpenAiTools& out) {
     TRY(const json::object* nested, choice.object("allowed_tools"));
     const json::object empty;
-    const Fields inner(nested == nullptr ? empty : *nested, "tool_choice.allowed_tools");
+    const Fields inner(nested == nullptr ? empty : *nested, choice.path_of("allowed_tools"));
     const Fields& from = nested == nullptr ? choice : inner;
     TRY(const json::array* tools, from.array("tools"));
     if (tools == nullptr)
@@ -136,18 +136,18 @@ base::Result<void> apply_allowed(const Fields& choice, OpenAiTools& out) {
     return apply_mode(mode.value_or("auto"), from.path_of("mode"), out);
 }
 
-base::Result<void> apply_choice(const json::value& value, OpenAiTools& out) {
-    if (value.is_string()) return apply_mode(std::string_view(value.get_string()), "tool_choice", out);
-    if (!value.is_object()) return std::unexpected(bad_type("tool_choice", "a string or an object", value));
-    const Fields choice(value.get_object(), "tool_choice");
+base::Result<void> apply_choice(const json::value& value, const std::string& path, OpenAiTools& out) {
+    if (value.is_string()) return apply_mode(std::string_view(value.get_string()), path, out);
+    if (!value.is_object()) return std::unexpected(bad_type(path, "a string or an object", value));
+    const Fields choice(value.get_object(), path);
     TRY(const auto type, choice.string("type"));
     if (type == "allowed_tools") return apply_allowed(choice, out);
     if (type.value_or("function") != "function") {
         return std::unexpected(bad_value(
-            "tool_choice.type", fmt::format("is '{}'; it must be function or allowed_tools.", *type)));
+            choice.path_of("type"), fmt::format("is '{}'; it must be function or allowed_tools.", *type)));
     }
     TRY(const std::string name, function_name(choice));
-    TRY_VOID(keep_only(out.tools, {name}, "tool_choice"));
+    TRY_VOID(keep_only(out.tools, {name}, path));
     out.is_named = true;
     out.choice = {.mode = ToolChoice::Mode::kRequired, .parallel = false};
     return {};
@@ -160,10 +160,9 @@ base::Result<OpenAiTools> parse_openai_tools(const Fields& fields) {
     TRY(out.tools, parse_tools(fields));
     TRY(const auto parallel, fields.boolean("parallel_tool_calls"));
     out.choice.parallel = parallel.value_or(true);
-    const json::value* choice = fields.find("tool_choice");
-    if (choice == nullptr) choice = fields.find("function_call");
-    if (choice != nullptr) {
-        TRY_VOID(apply_choice(*choice, out));
+    const std::string_view key = fields.find("tool_choice") != nullptr ? "tool_choice" : "function_call";
+    if (const json::value* choice = fields.find(key); choice != nullptr) {
+        TRY_VOID(apply_choice(*choice, fields.path_of(key), out));
     }
     return out;
 }

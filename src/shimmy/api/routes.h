@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "shimmy/api/http_message.h"
+#include "shimmy/api/operation.h"
 
 namespace shimmy {
 
@@ -28,6 +29,7 @@ struct Endpoint {
     std::unique_ptr<Reply> (*handler)(ApiContext& context, ApiRequest request);
     RunsOn runs_on;
     size_t body_bytes_max;  // 0: no body is expected, and a small one ignored
+    Operation operation;    // for openapi.yaml
 };
 inline constexpr size_t kAnyBody = ~size_t{0};  // up to the server's own limit
 

@@ -19,10 +19,10 @@ namespace {
 using AddCommand = void (*)(CommandLine);
 
 // In the order of the help.
-constexpr AddCommand kCommands[] = {add_serve,   add_generate, add_list,       add_discover,
-                                    add_probe,   add_bench,    add_inspect,    add_tokenize,
-                                    add_grammar, add_template, add_embed,      add_logits,
-                                    add_verify,  add_quantize, add_make_model, add_help_markdown};
+constexpr AddCommand kCommands[] = {
+    add_serve,   add_generate, add_list,       add_discover,      add_probe,  add_bench,
+    add_inspect, add_tokenize, add_grammar,    add_template,      add_embed,  add_logits,
+    add_verify,  add_quantize, add_make_model, add_help_markdown, add_openapi};
 
 constexpr const char* kFooter =
     "Exit codes: 0 done; 1 it could not be done, stderr says why; 2 the command line makes no sense, or "

@@ -73,5 +73,6 @@ void add_verify(CommandLine line);
 void add_quantize(CommandLine line);
 void add_make_model(CommandLine line);
 void add_help_markdown(CommandLine line);
+void add_openapi(CommandLine line);
 
 }  // namespace shimmy
