@@ -5,13 +5,13 @@
 build_packages=(
     cmake ninja-build g++ pkg-config
     libboost1.81-dev libboost-json1.81-dev libcli11-dev libspdlog-dev libfmt-dev
-    libpcre2-dev libutf8proc-dev
+    libpcre2-dev libutf8proc-dev libssl-dev
 )
 # What testing needs besides: test libraries, clang 19 for formatting, sanitizers and fuzzing, and the clients.
 test_packages=(
     libgtest-dev libgmock-dev
     clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev
-    python3 curl
+    python3 curl openssl
 )
 
 say() { printf '%s\n' "$*" >&2; }

@@ -14,48 +14,13 @@ import sys
 import time
 import unittest
 import urllib.error
-import urllib.request
 
-from support import Program, clean_environment
+from support import Program, Server, clean_environment
 
 BINARY = sys.argv[1]
 STARTUP_SECONDS_MAX = 0.100
 MEMORY_BYTES_MAX = 50 << 20
 GUIDE_BYTES_MAX = 8 << 20
-
-
-class Server:
-    """A running server; its banner is read up to the line that ends it."""
-
-    def __init__(self, shimmy, *arguments, env=None):
-        environment = clean_environment(shimmy.home) | (env or {})
-        self.process = subprocess.Popen([shimmy.binary, "serve", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        text=True, cwd=shimmy.home, env=environment)
-        self.banner = ""
-        for line in self.process.stdout:
-            self.banner += line
-            if "Ctrl+C" in line:
-                break
-        match = re.search(r"http://\S+:\d+", self.banner)
-        self.url = match.group(0) if match else None
-
-    def get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=60) as reply:
-            return json.load(reply)
-
-    def post(self, path, body):
-        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=120) as reply:
-            return json.load(reply)
-
-    def stop(self, number=signal.SIGTERM):
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        code = self.process.wait(timeout=30)
-        self.errors = self.process.stderr.read()
-        self.process.stdout.close()
-        self.process.stderr.close()
-        return code
 
 
 class Serve(unittest.TestCase):
@@ -66,11 +31,7 @@ class Serve(unittest.TestCase):
 
     def tearDown(self):
         for server in self.servers:
-            if server.process.poll() is None:
-                server.process.kill()
-                server.process.wait()
-            server.process.stdout.close()
-            server.process.stderr.close()
+            server.close()
 
     def start(self, *arguments, env=None):
         self.servers.append(Server(self.shimmy, *arguments, env=env))

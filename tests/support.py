@@ -1,10 +1,14 @@
 """What the end-to-end tests in Python share: the program under test, the shared data, a home of their own."""
 
+import json
 import os
 import pathlib
+import re
+import signal
 import subprocess
 import sys
 import tempfile
+import urllib.request
 
 SKIPPED = 77  # CTest's SKIP_RETURN_CODE
 
@@ -38,3 +42,45 @@ class Program:
             [self.binary, *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=timeout,
             cwd=self.home, env=clean_environment(self.home) | (env or {}), check=False,
         )
+
+
+class Server:
+    """A running server; its banner is read up to the line that ends it."""
+
+    def __init__(self, shimmy, *arguments, env=None):
+        environment = clean_environment(shimmy.home) | (env or {})
+        self.process = subprocess.Popen([shimmy.binary, "serve", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        text=True, cwd=shimmy.home, env=environment)
+        self.banner = ""
+        for line in self.process.stdout:
+            self.banner += line
+            if "Ctrl+C" in line:
+                break
+        match = re.search(r"https?://\S+:\d+", self.banner)
+        self.url = match.group(0) if match else None
+
+    def get(self, path):
+        with urllib.request.urlopen(self.url + path, timeout=60) as reply:
+            return json.load(reply)
+
+    def post(self, path, body):
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=120) as reply:
+            return json.load(reply)
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(timeout=30)
+        self.errors = self.process.stderr.read()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return code
+
+    def close(self):
+        """For the end of a test, whatever has happened."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()

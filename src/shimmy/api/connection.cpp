@@ -1,20 +1,13 @@
 #include "shimmy/api/connection.h"
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/dispatch.hpp>
-#include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
-
 #include <utility>
 
 #include "base/log.h"
-#include "shimmy/api/http_format.h"
 #include "shimmy/api/request_id.h"
 
 namespace shimmy {
 
 namespace asio = boost::asio;
-using State = ReplyOutput::State;
 
 namespace {
 
@@ -22,27 +15,45 @@ constexpr size_t kReadBytes = 4 << 10;
 constexpr size_t kReadBodyBytes = 64 << 10;
 constexpr size_t kKeptBytes = 8 << 10;  // of a buffer, between requests
 
-void release_if_large(std::string& buffer) {
+}  // namespace
+
+void Connection::release_if_large(std::string& buffer) {
     if (buffer.empty() && buffer.capacity() > kKeptBytes) std::string().swap(buffer);
 }
 
-}  // namespace
-
-Connection::Connection(EventLoop& loop, asio::ip::tcp::socket socket)
-    : loop_(loop), socket_(std::move(socket)), phase_start_(loop.now()), write_progress_(loop.now()) {}
+Connection::Connection(EventLoop& loop, Accepted client)
+    : loop_(loop),
+      stream_(std::move(client.socket), client.tls),
+      local_(client.local),
+      phase_start_(loop.now()),
+      write_progress_(loop.now()) {}
 
 void Connection::start() {
-    boost::system::error_code ignored;
-    socket_.non_blocking(true, ignored);
-    socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-    socket_.set_option(asio::socket_base::keep_alive(true), ignored);
     if (loop_.shared().connections.load() > loop_.shared().limits.connections) {
+        if (stream_.encrypted()) return close();  // the words would cost a handshake
         return refuse({base::ErrorCode::kUnavailable,
                        "This server has too many connections; try again in a moment.",
                        {},
                        "too_many_connections"});
     }
-    read_more();
+    if (!stream_.encrypted()) return read_more();
+    enter(Phase::kHandshake);
+    stream_.handshake(
+        [self = shared_from_this()](boost::system::error_code error) { self->on_handshake(error); });
+}
+
+void Connection::on_handshake(boost::system::error_code error) {
+    if (phase_ == Phase::kClosed) return;
+    if (!error) {
+        enter(Phase::kIdle);
+        return read_more();
+    }
+    if (!ClientStream::was_plain_http(error)) return close();
+    stream_.go_on_without_tls();
+    refuse({base::ErrorCode::kInvalidArgument,
+            "This port speaks TLS: use a URL that begins with https://.",
+            {},
+            "bad_request"});
 }
 
 void Connection::enter(Phase phase) {
@@ -55,14 +66,13 @@ void Connection::close() {
     phase_ = Phase::kClosed;
     reply_.reset();  // cancels what it was for
     forget_body();
-    boost::system::error_code ignored;
-    socket_.close(ignored);
+    stream_.close();
     loop_.remove(*this);
 }
 
 void Connection::drain() {
     keep_alive_ = false;
-    if (phase_ == Phase::kIdle && input_.empty()) close();
+    if (phase_ == Phase::kHandshake || (phase_ == Phase::kIdle && input_.empty())) close();
 }
 
 void Connection::check_deadline(Time now) {
@@ -73,6 +83,9 @@ void Connection::check_deadline(Time now) {
     }
     const auto spent = now - phase_start_;
     switch (phase_) {
+        case Phase::kHandshake:
+            if (spent > limits.handshake) close();
+            break;
         case Phase::kIdle:
             if (spent > limits.idle) close();
             break;
@@ -114,16 +127,16 @@ void Connection::read_more() {
         release_if_large(read_buffer_);
     }
     read_buffer_.resize(phase_ == Phase::kBody ? kReadBodyBytes : kReadBytes);
-    socket_.async_read_some(asio::buffer(read_buffer_),
-                            [self = shared_from_this()](boost::system::error_code error, size_t bytes) {
-                                self->reading_ = false;
-                                self->on_read(error, bytes);
-                            });
+    stream_.read_some(asio::buffer(read_buffer_),
+                      [self = shared_from_this()](boost::system::error_code error, size_t bytes) {
+                          self->reading_ = false;
+                          self->on_read(error, bytes);
+                      });
 }
 
 void Connection::on_read(boost::system::error_code error, size_t bytes) {
     if (phase_ == Phase::kClosed) return;
-    if (error == asio::error::eof) return on_peer_end();
+    if (ClientStream::ended(error)) return on_peer_end();
     if (error) return close();
     if (phase_ == Phase::kBody && !count_body(bytes)) {
         return refuse({base::ErrorCode::kOutOfMemory,
@@ -197,6 +210,7 @@ bool Connection::on_header() {
     HttpRequest& request = parser_->request();
     request.id = request_id_for(request);
     request_id_ = request.id;
+    request.local = local_;
     http_1_0_ = request.http_1_0;
     head_only_ = request.method == "HEAD";
     keep_alive_ = request.keep_alive && !loop_.shared().draining.load(std::memory_order_relaxed);
@@ -217,171 +231,6 @@ bool Connection::on_header() {
         write_more();
     }
     return true;
-}
-
-// ---- answering
-
-void Connection::answer() {
-    enter(Phase::kAnswering);
-    answered_ = false;
-    wake_posted_ = std::make_shared<std::atomic<bool>>(false);
-    HttpRequest request = std::move(parser_->request());
-    parser_.reset();
-    loop_.shared().app.handle(std::move(request),
-                              [weak = weak_from_this(), io = loop_.io()](std::unique_ptr<Reply> reply) {
-                                  // At once when called by handle() itself on this thread.
-                                  asio::dispatch(*io, [weak, reply = std::move(reply)]() mutable {
-                                      if (const auto self = weak.lock()) self->deliver(std::move(reply));
-                                  });
-                              });
-}
-
-void Connection::deliver(std::unique_ptr<Reply> reply) {
-    if (phase_ != Phase::kAnswering || reply_) return;  // the client has gone meanwhile
-    forget_body();
-    reply_ = std::move(reply);
-    reply_->on_ready([weak = weak_from_this(), posted = wake_posted_, io = loop_.io()] {
-        if (posted->exchange(true)) return;
-        asio::post(*io, [weak, posted] {
-            posted->store(false);
-            const auto self = weak.lock();
-            if (self && self->wake_posted_ == posted && !self->writing_) self->pump();
-        });
-    });
-    if (!writing_) pump();
-    if (peer_ended_ && !answered_) close();
-}
-
-void Connection::pump() {
-    if (!reply_ || phase_ != Phase::kAnswering) return;
-    ReplyOutput output;
-    reply_->pump(output);
-    if (output.has_head) {
-        chunked_ = output.head.streamed && !http_1_0_;
-        if (output.head.streamed && http_1_0_)
-            keep_alive_ = false;  // the end of the body is the end of the connection
-        append_head(output_, output.head,
-                    {.http_1_0 = http_1_0_,
-                     .keep_alive = keep_alive_,
-                     .request_id = request_id_,
-                     .extra_headers = extra_headers_,
-                     .body_bytes = output.body.size()});
-    }
-    if (!output.body.empty() && !head_only_) {
-        if (chunked_) {
-            append_chunk(output_, output.body);
-        } else {
-            output_ += output.body;
-        }
-    }
-    if (output.state == State::kDone) {
-        reply_.reset();
-        answered_ = true;
-        if (chunked_ && !head_only_) append_last_chunk(output_);
-    }
-    write_more();
-    if (output.state == State::kMore && !writing_) {
-        asio::post(*loop_.io(), [weak = weak_from_this()] {
-            const auto self = weak.lock();
-            if (self && !self->writing_) self->pump();
-        });
-    }
-}
-
-// A long prefill says nothing for as long as it takes, and clients and proxies give up on silence.
-void Connection::break_silence(Time now) {
-    if (!reply_ || writing_ || head_only_) return;
-    if (now - write_progress_ < loop_.shared().limits.keep_alive) return;
-    const std::string_view comment = reply_->keep_alive();
-    if (comment.empty()) return;
-    if (chunked_) {
-        append_chunk(output_, comment);
-    } else {
-        output_ += comment;
-    }
-    write_more();
-}
-
-// Answers what cannot be served, then ends the connection: what follows on it is not to be trusted.
-void Connection::refuse(const base::Error& error) {
-    HttpRequest* request = parser_ && parser_->header_done() ? &parser_->request() : nullptr;
-    Response response = loop_.shared().app.refuse(error, request);
-    if (request == nullptr) {
-        request_id_ = new_request_id();
-        head_only_ = false;
-    }
-    append_head(output_, response.head,
-                {.http_1_0 = http_1_0_,
-                 .keep_alive = false,
-                 .request_id = request_id_,
-                 .extra_headers = {},
-                 .body_bytes = response.body.size()});
-    if (!head_only_) output_ += response.body;
-    keep_alive_ = false;
-    refused_ = true;
-    answered_ = true;
-    input_.clear();
-    parser_.reset();
-    forget_body();
-    enter(Phase::kAnswering);
-    write_more();
-    read_more();
-}
-
-void Connection::finish_answer() {
-    wake_posted_.reset();
-    if (peer_ended_) return close();
-    if (!keep_alive_ || loop_.shared().draining.load(std::memory_order_relaxed)) return linger();
-    chunked_ = false;
-    answered_ = false;
-    extra_headers_.clear();
-    for (std::string* buffer : {&input_, &output_, &in_flight_}) release_if_large(*buffer);
-    enter(Phase::kIdle);
-    advance();
-    read_more();
-}
-
-// Tells the client that nothing follows, and lets it finish sending what it still sends; a plain close would
-// throw away the answer when unread bytes are left.
-void Connection::linger() {
-    boost::system::error_code ignored;
-    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-    enter(Phase::kLinger);
-    input_.clear();
-    read_more();
-}
-
-// ---- writing
-
-void Connection::write_more() {
-    if (writing_ || phase_ == Phase::kClosed) return;
-    if (written_bytes_ == in_flight_.size()) {
-        in_flight_.clear();
-        written_bytes_ = 0;
-        in_flight_.swap(output_);
-    }
-    if (in_flight_.empty()) return;
-    writing_ = true;
-    write_progress_ = loop_.now();
-    socket_.async_write_some(
-        asio::buffer(in_flight_.data() + written_bytes_, in_flight_.size() - written_bytes_),
-        [self = shared_from_this()](boost::system::error_code error, size_t bytes) {
-            self->writing_ = false;
-            self->on_written(error, bytes);
-        });
-}
-
-void Connection::on_written(boost::system::error_code error, size_t bytes) {
-    if (phase_ == Phase::kClosed) return;
-    if (error) return close();
-    written_bytes_ += bytes;
-    if (written_bytes_ < in_flight_.size() || !output_.empty()) return write_more();
-    if (phase_ != Phase::kAnswering) return;  // an interim response
-    if (answered_) {
-        finish_answer();
-    } else {
-        pump();
-    }
 }
 
 }  // namespace shimmy

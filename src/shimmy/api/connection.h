@@ -1,7 +1,7 @@
-// Connection: one client's socket, one request at a time, in order.
+// Connection: one client's stream, one request at a time, in order.
 //
-//   idle -> header -> body -> answering -> idle …            any -> linger (a refused client reads why) ->
-//   closed
+//   handshake (TLS) -> idle -> header -> body -> answering -> idle …            any -> linger (a refused
+//   client reads why) -> closed
 // It always reads, also while answering: that is how it learns at once that the client has gone, which drops
 // the reply and so cancels its generation. What it reads then belongs to the next request and waits, bounded,
 // in `input_`. A client that only ends its own side still gets an answer that is ready, but nothing is
@@ -9,14 +9,13 @@
 // nobody but itself. All on the thread of its loop.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
-
 #include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "base/clock.h"
+#include "shimmy/api/client_stream.h"
 #include "shimmy/api/event_loop.h"
 #include "shimmy/api/http_parser.h"
 
@@ -24,7 +23,7 @@ namespace shimmy {
 
 class Connection : public std::enable_shared_from_this<Connection> {
   public:
-    Connection(EventLoop& loop, boost::asio::ip::tcp::socket socket);
+    Connection(EventLoop& loop, Accepted client);
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
@@ -34,10 +33,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void close();
 
   private:
-    enum class Phase : uint8_t { kIdle, kHeader, kBody, kAnswering, kLinger, kClosed };
+    enum class Phase : uint8_t { kHandshake, kIdle, kHeader, kBody, kAnswering, kLinger, kClosed };
     using Time = base::Clock::time_point;
 
+    static void release_if_large(std::string& buffer);
+
     void enter(Phase phase);
+    void on_handshake(boost::system::error_code error);
     void read_more();
     void on_read(boost::system::error_code error, size_t bytes);
     void on_peer_end();
@@ -60,7 +62,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void linger();
 
     EventLoop& loop_;
-    boost::asio::ip::tcp::socket socket_;
+    ClientStream stream_;
+    const bool local_;
     Phase phase_ = Phase::kIdle;
     Time phase_start_;
     Time write_progress_;

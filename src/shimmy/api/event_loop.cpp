@@ -60,9 +60,9 @@ void EventLoop::join() {
     io_->poll();
 }
 
-void EventLoop::add(asio::ip::tcp::socket socket) {
+void EventLoop::add(Accepted client) {
     shared_.connections.fetch_add(1);
-    auto connection = std::make_shared<Connection>(*this, std::move(socket));
+    auto connection = std::make_shared<Connection>(*this, std::move(client));
     connections_.emplace(connection.get(), connection);
     connection->start();
 }

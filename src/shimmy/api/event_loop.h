@@ -4,7 +4,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "shimmy/api/client_stream.h"
 #include "shimmy/api/http_app.h"
 #include "shimmy/api/http_limits.h"
 
@@ -41,7 +41,7 @@ class EventLoop {
     void join();   // by one thread, after stop()
 
     // On the loop's own thread:
-    void add(boost::asio::ip::tcp::socket socket);
+    void add(Accepted client);
     void remove(Connection& connection);
     base::Clock::time_point now() const { return now_; }  // a quarter of a second exact
 

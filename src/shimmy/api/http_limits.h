@@ -12,7 +12,8 @@ struct HttpLimits {
     size_t all_bodies_bytes = 1 << 30;   // of all requests that are being read or parsed
     size_t read_ahead_bytes = 64 << 10;  // of further requests while one is being answered
     size_t connections = 4096;
-    std::chrono::milliseconds header{15'000};  // from a request's first byte to the end of its headers
+    std::chrono::milliseconds handshake{15'000};  // of TLS
+    std::chrono::milliseconds header{15'000};     // from a request's first byte to the end of its headers
     std::chrono::milliseconds body{30'000};  // for the body, and one second more for each `body_bytes_per_s`
     size_t body_bytes_per_s = 16 << 10;
     std::chrono::milliseconds idle{75'000};       // between requests

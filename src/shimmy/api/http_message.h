@@ -17,6 +17,7 @@ struct HttpRequest {
     bool http_1_0 = false;
     bool keep_alive = true;  // what version and Connection header ask for
     bool expects_continue = false;
+    bool local = false;                                        // by a UNIX-domain socket: no web page can
     std::vector<std::pair<std::string, std::string>> headers;  // in order, names as sent
     std::string body;
     std::string id;  // x-request-id of the response

@@ -1,7 +1,6 @@
 #include "shimmy/api/http_server.h"
 
 #include <sys/resource.h>
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 
 #include <csignal>
@@ -12,11 +11,9 @@
 namespace shimmy {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 
 namespace {
 
-constexpr auto kAcceptBackOff = std::chrono::milliseconds(100);
 constexpr auto kDrainCheck = std::chrono::milliseconds(20);
 
 // A client that goes away must not end the process, and the connections need their file descriptors.
@@ -37,11 +34,10 @@ std::vector<std::unique_ptr<EventLoop>> make_loops(HttpShared& shared, int count
 
 }  // namespace
 
-HttpServer::HttpServer(int listener_fd, bool ipv6, HttpApp& app, const HttpServerOptions& options)
+HttpServer::HttpServer(std::vector<HttpListener> listeners, HttpApp& app, const HttpServerOptions& options)
     : shared_{app, options.limits},
       loops_(make_loops(shared_, options.io_threads)),
-      acceptor_(*loops_.front()->io(), ipv6 ? tcp::v6() : tcp::v4(), listener_fd),
-      timer_(*loops_.front()->io()),
+      drain_timer_(*loops_.front()->io()),
       signals_(*loops_.front()->io()) {
     prepare_process();
     if (options.handle_signals) {
@@ -49,40 +45,16 @@ HttpServer::HttpServer(int listener_fd, bool ipv6, HttpApp& app, const HttpServe
         signals_.add(SIGTERM);
         await_signal();
     }
-    accept();
+    for (HttpListener& listener : listeners) {
+        acceptors_.push_back(std::make_unique<Acceptor>(std::move(listener), loops_));
+        acceptors_.back()->accept();
+    }
     for (const auto& loop : loops_) loop->start();
 }
 
 HttpServer::~HttpServer() {
     stop_now();
     wait();
-}
-
-void HttpServer::accept() {
-    EventLoop& loop = *loops_[next_loop_];
-    next_loop_ = (next_loop_ + 1) % loops_.size();
-    acceptor_.async_accept(*loop.io(), [this, &loop](boost::system::error_code error, tcp::socket socket) {
-        on_accept(error, std::move(socket), loop);
-    });
-}
-
-void HttpServer::on_accept(boost::system::error_code error, tcp::socket socket, EventLoop& loop) {
-    if (!acceptor_.is_open()) return;
-    if (!error) {
-        accept_failing_ = false;
-        asio::dispatch(*loop.io(),
-                       [&loop, socket = std::move(socket)]() mutable { loop.add(std::move(socket)); });
-        return accept();
-    }
-    if (error == asio::error::connection_aborted) return accept();
-    // Out of file descriptors or memory: those who are served go on, new ones wait in the kernel's queue.
-    if (!std::exchange(accept_failing_, true)) {
-        base::log_warn("cannot accept connections for the moment: {}", error.message());
-    }
-    timer_.expires_after(kAcceptBackOff);
-    timer_.async_wait([this](boost::system::error_code cancelled) {
-        if (!cancelled && acceptor_.is_open()) accept();
-    });
 }
 
 void HttpServer::await_signal() {
@@ -98,11 +70,14 @@ void HttpServer::await_signal() {
     });
 }
 
+void HttpServer::close_acceptors() {
+    for (const auto& acceptor : acceptors_) acceptor->close();
+}
+
 void HttpServer::stop() {
     asio::post(*loops_.front()->io(), [this] {
         if (shared_.draining.exchange(true)) return;
-        boost::system::error_code ignored;
-        acceptor_.close(ignored);
+        close_acceptors();
         drain_start_ = base::Clock::now();
         for (const auto& loop : loops_) loop->drain();
         check_drained();
@@ -110,8 +85,8 @@ void HttpServer::stop() {
 }
 
 void HttpServer::check_drained() {
-    timer_.expires_after(kDrainCheck);
-    timer_.async_wait([this](boost::system::error_code cancelled) {
+    drain_timer_.expires_after(kDrainCheck);
+    drain_timer_.async_wait([this](boost::system::error_code cancelled) {
         if (cancelled) return;
         const size_t left = shared_.connections.load();
         const bool late = base::Clock::now() - drain_start_ > shared_.limits.drain;
@@ -125,8 +100,8 @@ void HttpServer::stop_now() {
     shared_.draining.store(true);
     asio::post(*loops_.front()->io(), [this] {
         boost::system::error_code ignored;
-        acceptor_.close(ignored);
-        timer_.cancel();
+        close_acceptors();
+        drain_timer_.cancel();
         signals_.cancel(ignored);
         for (const auto& loop : loops_) loop->stop();
         {

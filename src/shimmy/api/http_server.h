@@ -1,7 +1,6 @@
-// HttpServer: the listening socket, a few event loops, and an orderly end.
+// HttpServer: the listening sockets, a few event loops, and an orderly end.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "shimmy/api/acceptor.h"
 #include "shimmy/api/event_loop.h"
 
 namespace shimmy {
@@ -23,8 +23,8 @@ struct HttpServerOptions {
 
 class HttpServer {
   public:
-    // `listener` is bound and listening already; `app` must outlive the server.
-    HttpServer(int listener_fd, bool ipv6, HttpApp& app, const HttpServerOptions& options);
+    // `app` must outlive the server.
+    HttpServer(std::vector<HttpListener> listeners, HttpApp& app, const HttpServerOptions& options);
     ~HttpServer();  // stop_now(), and waits
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
@@ -35,18 +35,15 @@ class HttpServer {
     void wait();      // until the server has ended
 
   private:
-    void accept();
-    void on_accept(boost::system::error_code error, boost::asio::ip::tcp::socket socket, EventLoop& loop);
     void await_signal();
+    void close_acceptors();
     void check_drained();
 
     HttpShared shared_;
     std::vector<std::unique_ptr<EventLoop>> loops_;  // the first one accepts
-    boost::asio::ip::tcp::acceptor acceptor_;
-    boost::asio::steady_timer timer_;  // back-off of the acceptor, then progress of the drain
+    std::vector<std::unique_ptr<Acceptor>> acceptors_;
+    boost::asio::steady_timer drain_timer_;
     boost::asio::signal_set signals_;
-    size_t next_loop_ = 0;
-    bool accept_failing_ = false;  // said once, not ten times a second
     base::Clock::time_point drain_start_;
 
     std::mutex mutex_;

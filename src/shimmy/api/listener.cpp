@@ -62,8 +62,8 @@ Listener describe(int fd, int family) {
     socklen_t length = sizeof bound;
     char text[INET6_ADDRSTRLEN] = {};
     getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &length);
-    Listener listener{.fd = fd, .ipv6 = family == AF_INET6, .address = {}};
-    if (listener.ipv6) {
+    Listener listener{.fd = fd, .family = family, .address = {}};
+    if (family == AF_INET6) {
         const auto& v6 = reinterpret_cast<const sockaddr_in6&>(bound);
         inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
         listener.port = ntohs(v6.sin6_port);

@@ -16,8 +16,8 @@ struct BindAddress {
 base::Result<BindAddress> parse_bind(const std::string& text);
 
 struct Listener {
-    int fd = -1;  // the caller's to close
-    bool ipv6 = false;
+    int fd = -1;     // the caller's to close
+    int family = 0;  // AF_INET or AF_INET6
     std::string address;
     uint16_t port = 0;
 };

@@ -1,10 +1,13 @@
 #include "shimmy/api/server.h"
 
+#include <sys/socket.h>
+
 #include <utility>
 
 #include "shimmy/api/api_app.h"
 #include "shimmy/api/http_server.h"
 #include "shimmy/api/listener.h"
+#include "shimmy/api/unix_socket.h"
 
 namespace shimmy {
 
@@ -12,39 +15,53 @@ namespace {
 
 bool is_any_address(const std::string& address) { return address == "0.0.0.0" || address == "::"; }
 
-std::string url_of(const Listener& listener) {
-    if (is_any_address(listener.address)) return fmt::format("http://127.0.0.1:{}", listener.port);
-    return listener.ipv6 ? fmt::format("http://[{}]:{}", listener.address, listener.port)
-                         : fmt::format("http://{}:{}", listener.address, listener.port);
-}
+// Where the server listens. A port or a socket at least.
+struct Doors {
+    Listener port;
+    UnixListener socket;
+    TlsSetup tls;
+
+    std::vector<HttpListener> take_listeners() {
+        std::vector<HttpListener> list;
+        if (port.fd >= 0) list.push_back({port.fd, port.family, tls.context});
+        if (socket.fd >= 0) list.push_back({socket.fd, AF_UNIX, nullptr, std::move(socket.file)});
+        return list;
+    }
+    std::string url() const {
+        if (port.fd < 0) return "http://localhost";
+        const std::string_view scheme = tls.context ? "https" : "http";
+        if (is_any_address(port.address)) return fmt::format("{}://127.0.0.1:{}", scheme, port.port);
+        const bool v6 = port.family == AF_INET6;
+        return fmt::format("{}://{}{}{}:{}", scheme, v6 ? "[" : "", port.address, v6 ? "]" : "", port.port);
+    }
+};
 
 class RunningServer final : public Server {
   public:
-    RunningServer(ServerOptions options, const Listener& listener, Service& service)
-        : address_(listener.address),
-          port_(listener.port),
-          url_(url_of(listener)),
+    RunningServer(ServerOptions options, Doors doors, Service& service)
+        : doors_(std::move(doors)),
+          url_(doors_.url()),
           app_({service, std::move(options.version), url_},
-               {listener.address, is_any_address(listener.address), std::move(options.allowed_hosts)},
+               {doors_.port.address, is_any_address(doors_.port.address), std::move(options.allowed_hosts)},
                std::move(options.keys), options.limits.body_bytes),
-          http_(listener.fd, listener.ipv6, app_,
+          http_(doors_.take_listeners(), app_,
                 {options.limits, std::max(options.io_threads, 1), options.handle_signals}) {}
 
-    const std::string& address() const override { return address_; }
-    uint16_t port() const override { return port_; }
+    const std::string& address() const override { return doors_.port.address; }
+    uint16_t port() const override { return doors_.port.port; }
     const std::string& url() const override { return url_; }
+    const std::string& tls_warning() const override { return doors_.tls.warning; }
     void stop() override { http_.stop(); }
     void wait() override { http_.wait(); }
 
   private:
-    const std::string address_;
-    const uint16_t port_;
+    Doors doors_;
     const std::string url_;
     ApiApp app_;
     HttpServer http_;
 };
 
-base::Result<Listener> listen(const std::string& bind) {
+base::Result<Listener> listen_on_port(const std::string& bind) {
     if (bind.empty()) return listen_on_loopback(kDefaultPort, kDefaultPortLast);
     TRY(const BindAddress address, parse_bind(bind));
     return listen_on(address);
@@ -53,8 +70,17 @@ base::Result<Listener> listen(const std::string& bind) {
 }  // namespace
 
 base::Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Service& service) {
-    TRY(const Listener listener, listen(options.bind));
-    return std::make_unique<RunningServer>(std::move(options), listener, service);
+    Doors doors;
+    if (!options.tls.certificate.empty()) {
+        TRY(doors.tls, load_tls(options.tls));
+    }
+    if (!options.unix_socket.empty()) {
+        TRY(doors.socket, listen_on_unix(options.unix_socket));
+    }
+    if (!options.bind.empty() || options.unix_socket.empty()) {
+        TRY(doors.port, listen_on_port(options.bind));
+    }
+    return std::make_unique<RunningServer>(std::move(options), std::move(doors), service);
 }
 
 }  // namespace shimmy

@@ -1,10 +1,11 @@
-// Server: the whole API on a port.
+// Server: the whole API on a port, a UNIX-domain socket, or both.
 //
 //   TRY(auto server, Server::start({.bind = "127.0.0.1:0", .version = "0.1.0"}, service));
 //   print(server->url());  server->wait();          // until SIGTERM, SIGINT or stop()
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,14 +13,18 @@
 #include "base/result.h"
 #include "shimmy/api/api_keys.h"
 #include "shimmy/api/http_limits.h"
+#include "shimmy/api/tls.h"
 #include "shimmy/service/service.h"
 
 namespace shimmy {
 
 struct ServerOptions {
     // "host:port", ":port" or "[v6]:port"; taken as it is: a busy port is an error, port 0 any free one.
-    // Empty: loopback and the first free port of 11435 to 11535, else any free one.
+    // Empty: no port where there is a unix_socket, else loopback and the first free port of 11435 to 11535,
+    // else any free one.
     std::string bind;
+    std::filesystem::path unix_socket;       // empty: none
+    TlsFiles tls;                            // of the port; without a certificate it speaks plain HTTP
     std::vector<std::string> allowed_hosts;  // further host names it answers to; "*": all
     ApiKeys keys;                            // none: everybody may use the server
     HttpLimits limits;
@@ -34,16 +39,18 @@ inline constexpr uint16_t kDefaultPortLast = 11535;
 class Server {
   public:
     // Accepts connections when it returns. `service` must outlive the server. Errors: kInvalidArgument (bind
-    // cannot be read), kIo (port busy or forbidden, with what to do).
+    // cannot be read), kIo (port or socket busy or forbidden, with what to do), those of load_tls().
     static base::Result<std::unique_ptr<Server>> start(ServerOptions options, Service& service);
     virtual ~Server() = default;  // closes everything
 
-    virtual const std::string& address() const = 0;  // "127.0.0.1"
-    virtual uint16_t port() const = 0;
-    virtual const std::string& url()
-        const = 0;            // "http://127.0.0.1:11435": where a client on this machine finds it
-    virtual void stop() = 0;  // finishes what runs; returns at once
-    virtual void wait() = 0;  // until it has ended
+    virtual const std::string& address() const = 0;  // "127.0.0.1"; empty without a port
+    virtual uint16_t port() const = 0;               // 0: only the UNIX-domain socket
+    // "http://127.0.0.1:11435": where a client on this machine finds it. Without a port "http://localhost",
+    // to be asked through the socket.
+    virtual const std::string& url() const = 0;
+    virtual const std::string& tls_warning() const = 0;  // of load_tls()
+    virtual void stop() = 0;                             // finishes what runs; returns at once
+    virtual void wait() = 0;                             // until it has ended
 };
 
 }  // namespace shimmy

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -26,6 +27,12 @@ class TestClient {
         address.sin_family = AF_INET;
         address.sin_port = htons(port);
         inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+        EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    }
+    explicit TestClient(const std::string& unix_path) : fd_(socket(AF_UNIX, SOCK_STREAM, 0)) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        unix_path.copy(address.sun_path, sizeof address.sun_path - 1);
         EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     }
     ~TestClient() { close(); }
@@ -110,7 +117,11 @@ inline std::string post(std::string_view path, std::string_view body, std::strin
 class ServerTest : public testing::Test {
   protected:
     void start(ServerOptions options = {}) {
-        options.bind = "127.0.0.1:0";
+        if (options.bind == "none") {
+            options.bind.clear();
+        } else {
+            options.bind = "127.0.0.1:0";
+        }
         options.handle_signals = false;
         options.version = "1.2.3";
         catalog = std::make_unique<Catalog>(

@@ -1,8 +1,6 @@
 // shimmy serve: the server. Says where it listens and how to try it before any model is loaded; models load
 // on demand.
 
-#include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <ranges>
 
@@ -15,6 +13,7 @@
 #include "shimmy/app/model_loader.h"
 #include "shimmy/app/models.h"
 #include "shimmy/app/settings.h"
+#include "shimmy/app/surface_options.h"
 #include "shimmy/app/terminal.h"
 #include "shimmy/app/version.h"
 
@@ -25,10 +24,7 @@ struct ServeOptions {
     std::string bind = "auto";
     std::string model_path;
     std::string chat_template;
-    std::vector<std::string> allowed_hosts;
-    std::vector<std::string> api_keys;
-    std::string api_key_file;
-    HttpLimits limits;
+    SurfaceOptions surface;
     ServingOptions serving;
 };
 
@@ -69,15 +65,16 @@ std::string choose_default(const Discovery& found) {
     return std::string(kGuideId);
 }
 
-// A line that works when pasted: a model without a chat template gets its prompt as it is.
-std::string curl_line(const std::string& url, const ModelEntry& model) {
+// A line that works when pasted: a model without a chat template gets its prompt as it is. `where`: the base
+// URL, and what curl needs to reach it.
+std::string curl_line(const std::string& where, const ModelEntry& model) {
     if (!model.facts().has_chat_template)
         return fmt::format(R"(curl {}/v1/completions -H 'Content-Type: application/json' )"
                            R"(-d '{{"model":"{}","prompt":"Once upon a time","max_tokens":64}}')",
-                           url, model.id);
+                           where, model.id);
     return fmt::format(R"(curl {}/v1/chat/completions -H 'Content-Type: application/json' )"
                        R"(-d '{{"model":"{}","messages":[{{"role":"user","content":"What can you do?"}}]}}')",
-                       url, model.id);
+                       where, model.id);
 }
 
 // What loading the model will take, and why it is less than the model's own where memory is short.
@@ -108,80 +105,31 @@ std::string model_text(const ModelEntry& model, size_t others) {
                        facts.quantisation, more);
 }
 
-base::Result<ApiKeys> keys_of(const ServeOptions& options) {
-    ApiKeys keys;
-    for (const std::string& key : options.api_keys) {
-        TRY_VOID(keys.add(key));
-    }
-    if (!options.api_key_file.empty()) {
-        TRY_VOID(keys.add_file(options.api_key_file));
-    }
-    return keys;
-}
-
-struct SizeLimit {
-    const char *name, *help;
-    size_t HttpLimits::* field;
-};
-constexpr SizeLimit kSizeLimits[] = {
-    {"--max-header-bytes", "Longest headers of a request", &HttpLimits::header_bytes},
-    {"--max-body-bytes", "Longest body of a request", &HttpLimits::body_bytes},
-    {"--max-all-bodies-bytes", "Of all bodies that are being read", &HttpLimits::all_bodies_bytes},
-    {"--max-connections", "Clients at once", &HttpLimits::connections},
-    {"--min-body-rate", "Slowest body after its time limit, bytes per second", &HttpLimits::body_bytes_per_s},
-};
-struct TimeLimit {
-    const char *name, *help;
-    std::chrono::milliseconds HttpLimits::* field;
-};
-constexpr TimeLimit kTimeLimits[] = {
-    {"--header-timeout", "Seconds for a request's headers", &HttpLimits::header},
-    {"--body-timeout", "Seconds for its body, before the rate counts", &HttpLimits::body},
-    {"--idle-timeout", "Seconds between requests of a connection", &HttpLimits::idle},
-    {"--write-timeout", "Seconds in which a client reads nothing", &HttpLimits::write},
-    {"--drain-timeout", "Seconds for running requests at the end", &HttpLimits::drain},
-};
-
-void add_limit_options(CLI::App& command, HttpLimits& limits) {
-    constexpr double kSecondsMax = 86'400;
-    constexpr const char* kGroup = "Limits";
-    for (const SizeLimit& limit : kSizeLimits) {
-        command.add_option(limit.name, limits.*limit.field, limit.help)
-            ->check(CLI::PositiveNumber)
-            ->capture_default_str()
-            ->group(kGroup);
-    }
-    for (const TimeLimit& limit : kTimeLimits) {
-        auto& field = limits.*limit.field;
-        command
-            .add_option_function<double>(
-                limit.name,
-                [&field](double seconds) { field = std::chrono::milliseconds(std::lround(seconds * 1e3)); },
-                limit.help)
-            ->check(CLI::Range(0.1, kSecondsMax))
-            ->default_str(fmt::format("{}", field.count() / 1000))
-            ->group(kGroup);
-    }
-}
-
-void print_banner(const Server& server, const Catalog& catalog, const ServingOptions& serving,
+void print_banner(const Server& server, const Catalog& catalog, const ServeOptions& options,
                   const GlobalOptions& global, bool has_keys) {
     const auto bold = [](std::string_view text) { return styled(stdout, Style::kBold, text); };
     const auto line = [](std::string_view label, std::string_view text) {
         fmt::print("  {:<9} {}\n", label, text);
     };
-    fmt::print("{} {} is ready on {}\n\n", bold("shimmy"), kVersion, bold(server.url()));
+    const std::string& socket = options.surface.unix_socket;
+    const bool has_port = server.port() != 0;
+    fmt::print("{} {} is ready on {}\n\n", bold("shimmy"), kVersion,
+               bold(has_port ? server.url() : "unix:" + socket));
+    if (has_port && !socket.empty()) line("socket", "unix:" + socket);
     const ModelEntry model = *catalog.find(catalog.default_id());
     line("model", model_text(model, catalog.entries().size() - 1));
-    const auto context = context_text(model, serving, global);
+    const auto context = context_text(model, options.serving, global);
     line("context", context ? *context : context.error().message);
     line("backend", fmt::format("{}, {} threads", global.backend == "reference" ? "reference" : "cpu",
                                 global.threads > 0 ? global.threads : base::usable_cpus()));
     line("OpenAI", fmt::format("base URL {}/v1, with {} API key", server.url(), has_keys ? "your" : "any"));
-    fmt::print("\n{}\n", curl_line(server.url(), model));
+    fmt::print("\n{}\n",
+               curl_line(has_port ? server.url() : fmt::format("--unix-socket '{}' {}", socket, server.url()),
+                         model));
     fmt::print("\nCtrl+C ends it.\n");
     std::fflush(stdout);
-    if (!has_keys && !server.address().starts_with("127.") && server.address() != "::1")
+    if (!server.tls_warning().empty()) warn(server.tls_warning());
+    if (!has_keys && has_port && !server.address().starts_with("127.") && server.address() != "::1")
         warn("other machines can reach this server, and it asks for no key; see --api-key-file");
 }
 
@@ -194,16 +142,18 @@ base::Result<int> run_serve(const ServeOptions& options, const GlobalOptions& gl
     Catalog catalog(std::move(found.models),
                     [global, path = options.model_path] { return find_models(global, path).models; });
     catalog.set_default(default_id);
-    TRY(ApiKeys keys, keys_of(options));
+    TRY(ApiKeys keys, keys_of(options.surface));
     const bool has_keys = !keys.empty();
     Service service(catalog, make_model_loader(global, options.chat_template, options.serving), {});
     TRY(const auto server, Server::start({.bind = std::move(bind),
-                                          .allowed_hosts = options.allowed_hosts,
+                                          .unix_socket = options.surface.unix_socket,
+                                          .tls = options.surface.tls,
+                                          .allowed_hosts = options.surface.allowed_hosts,
                                           .keys = std::move(keys),
-                                          .limits = options.limits,
+                                          .limits = options.surface.limits,
                                           .version = std::string(kVersion)},
                                          service));
-    print_banner(*server, catalog, options.serving, global, has_keys);
+    print_banner(*server, catalog, options, global, has_keys);
     server->wait();
     return kExitOk;
 }
@@ -217,15 +167,7 @@ void add_serve(CommandLine line) {
         ->capture_default_str();
     command->add_option("--model-path", options->model_path, "A GGUF file to serve, as the default model");
     add_chat_template_option(*command, options->chat_template);
-    command
-        ->add_option("--allowed-hosts", options->allowed_hosts,
-                     "Further host names that clients may call this server by; '*': any")
-        ->delimiter(',');
-    command->add_option("--api-key", options->api_keys,
-                        "A key that clients must send; others on this machine can see it: prefer a file");
-    command->add_option("--api-key-file", options->api_key_file,
-                        "A file with a key a line: KEY, NAME:KEY or NAME:sha256:HEX");
-    add_limit_options(*command, options->limits);
+    add_surface_options(*command, options->surface);
     add_serving_options(*command, options->serving);
     command->footer(
         "Serves every model found on this machine; the first request for a model loads it.\n\n"
@@ -241,6 +183,7 @@ void add_serve(CommandLine line) {
         "  shimmy serve\n"
         "  shimmy serve --model-path ~/models/llama-3.2-1b-instruct-q4_k_m.gguf\n"
         "  shimmy serve --bind 0.0.0.0:8080 --ctx 8192\n"
+        "  shimmy serve --unix-socket /run/user/1000/shimmy.sock\n"
         "  SHIMMY_PORT=8080 shimmy serve");
 }
 

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""The doors of `shimmy serve` from outside, with the clients of others: UNIX-domain socket, TLS, key file.
+
+Usage: surface_test.py BINARY
+"""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import unittest
+
+from support import Program, Server
+
+BINARY = sys.argv[1]
+CHAT = json.dumps({"model": "shimmy-guide", "max_tokens": 8, "messages": [{"role": "user", "content": "Hello"}]})
+JSON_TYPE = {"Content-Type": "application/json"}
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def ask(connection, method, path, body=None, headers=None):
+    connection.request(method, path, body, headers or (JSON_TYPE if body else {}))
+    reply = connection.getresponse()
+    return reply, reply.read().decode()
+
+
+class SurfaceTest(unittest.TestCase):
+    def setUp(self):
+        self.shimmy = Program(BINARY)
+        self.addCleanup(self.shimmy.folder.cleanup)
+
+    def start(self, *arguments):
+        server = Server(self.shimmy, *arguments)
+        self.addCleanup(server.close)
+        return server
+
+    def refused(self, *arguments):
+        done = self.shimmy.run("serve", *arguments, timeout=20)
+        self.assertNotEqual(done.returncode, 0)
+        return done.stderr
+
+
+class UnixSocket(SurfaceTest):
+    def setUp(self):
+        super().setUp()
+        self.path = str(self.shimmy.home / "shimmy.sock")
+
+    def status(self, path):
+        connection = UnixConnection(self.path)
+        self.addCleanup(connection.close)
+        return ask(connection, "GET", path)[0].status
+
+    def test_serves_and_is_removed(self):
+        server = self.start("--unix-socket", self.path)
+        self.assertIn(f"unix:{self.path}", server.banner)
+        self.assertIsNone(server.url)
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+        connection = UnixConnection(self.path)
+        self.assertEqual(json.loads(ask(connection, "GET", "/health")[1])["status"], "ok")
+        reply, body = ask(connection, "POST", "/v1/chat/completions", CHAT)
+        self.assertEqual(reply.status, 200)
+        self.assertTrue(json.loads(body)["choices"][0]["message"]["content"])
+        connection.close()
+        curl = next(line for line in server.banner.splitlines() if line.startswith("curl "))
+        done = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=120, check=False)
+        self.assertIn("chat.completion", done.stdout)
+        self.assertEqual(server.stop(), 0)
+        self.assertFalse(os.path.exists(self.path))
+
+    def test_a_killed_server_does_not_stand_in_the_way(self):
+        first = self.start("--unix-socket", self.path)
+        busy = self.refused("--unix-socket", self.path)
+        self.assertIn("another process listens on it", busy)
+        first.stop(signal.SIGKILL)
+        self.assertTrue(os.path.exists(self.path))
+        self.start("--unix-socket", self.path)
+        self.assertEqual(self.status("/live"), 200)
+
+    def test_a_file_stays(self):
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.write("precious")
+        self.assertIn("no socket lies there", self.refused("--unix-socket", self.path))
+        self.assertEqual(os.path.getsize(self.path), 8)
+
+    def test_a_port_beside_it(self):
+        server = self.start("--unix-socket", self.path, "--bind", "127.0.0.1:0")
+        self.assertEqual(server.get("/health")["status"], "ok")
+        self.assertEqual(self.status("/health"), 200)
+
+
+class Tls(SurfaceTest):
+    def certificate(self, name):
+        files = [str(self.shimmy.home / f"{name}.{kind}") for kind in ("crt", "key")]
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "30",
+                        "-out", files[0], "-keyout", files[1]], check=True, capture_output=True, timeout=60)
+        return files
+
+    def test_python_and_curl(self):
+        cert, key = self.certificate("a")
+        server = self.start("--tls-cert", cert, "--tls-key", key)
+        self.assertTrue(server.url.startswith("https://127.0.0.1:"), server.banner)
+        port = int(server.url.rsplit(":", 1)[1])
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=60, context=ssl.create_default_context(cafile=cert))
+        for _ in range(3):
+            reply, body = ask(connection, "POST", "/v1/chat/completions", CHAT)
+            self.assertEqual(reply.status, 200, body)
+        connection.close()
+        done = subprocess.run(["curl", "--silent", "--cacert", cert, server.url + "/health"], capture_output=True, text=True,
+                              timeout=60, check=False)
+        self.assertEqual(json.loads(done.stdout)["status"], "ok")
+        with self.assertRaises(ssl.SSLError):
+            http.client.HTTPSConnection("127.0.0.1", port, timeout=60).request("GET", "/health")
+        reply, body = ask(http.client.HTTPConnection("127.0.0.1", port, timeout=60), "GET", "/health")
+        self.assertEqual(reply.status, 400)
+        self.assertIn("https://", body)
+        self.assertEqual(server.stop(), 0)
+
+    def test_faulty_files_are_told(self):
+        cert, key = self.certificate("a")
+        other_key = self.certificate("b")[1]
+        self.assertIn("--tls-key", self.refused("--tls-cert", cert))
+        self.assertIn("gone.pem: the file cannot be read", self.refused("--tls-cert", "gone.pem", "--tls-key", key))
+        self.assertIn("not the key of the certificate", self.refused("--tls-cert", cert, "--tls-key", other_key))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
