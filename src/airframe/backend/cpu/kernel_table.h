@@ -112,11 +112,17 @@ struct NormArgs {
     float* out;         // may be x
 };
 
+// Up to how many activation rows matvec beats the products of many (measured: bench/kernels_bench.cpp).
+struct FewRows {
+    int pairs;   // as pairs of integers
+    int floats;  // as floats
+};
+
 struct Kernels {
     const char* name;
-    int token_block;      // tokens of one block of packed activations
-    int panel_rows;       // weight rows of one gemm
-    int matvec_rows_max;  // up to here matvec beats gemm (measured: bench/kernels_bench.cpp)
+    int token_block;  // tokens of one block of packed activations
+    int panel_rows;   // weight rows of one gemm
+    FewRows few_rows;
     void (*quantize)(const QuantizeArgs&);
     void (*matvec[kQuantTypes])(const MatvecArgs&);  // null: unpack, then matvec of kF32
     bool matvec_takes_integers[kQuantTypes];

@@ -21,7 +21,7 @@ void Machine::begin_op() {
 
 Input Machine::plan(const InputSource& source) {
     Input input{source.n_rows, source.cols};
-    if (source.n_rows > few_max_) {
+    if (!are_few(source.n_rows, source.forms)) {
         const int64_t blocks = blocks_of(source.n_rows, kernels.token_block);
         const int64_t float_bytes = kernels.token_block * source.cols * static_cast<int64_t>(sizeof(float));
         const int64_t pair_bytes = blocks_of(source.cols, kChunk) * kernels.pairs_chunk_bytes;

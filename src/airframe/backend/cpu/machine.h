@@ -4,7 +4,6 @@
 // A region is pool.run(); its parts split rows by shape alone, and no result depends on the split.
 #pragma once
 
-#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -57,10 +56,7 @@ class Machine {
   public:
     // `one_path`: rows are never packed, however many they are.
     Machine(const Isa& isa, int threads, bool one_path = false)
-        : kernels(*isa.kernels),
-          pool(threads),
-          few_max_(one_path ? std::numeric_limits<int64_t>::max() : isa.kernels->matvec_rows_max),
-          scratch_(static_cast<size_t>(threads)) {}
+        : kernels(*isa.kernels), pool(threads), one_path_(one_path), scratch_(static_cast<size_t>(threads)) {}
 
     const Kernels& kernels;
     base::ThreadPool pool;
@@ -96,7 +92,11 @@ class Machine {
     void panel_few(const Weight& w, const Input& input, Range rows, Arena& scratch, float* y);
     void panel_many(const Weight& w, const Input& input, Range rows, Arena& scratch, float* y);
 
-    const int64_t few_max_;  // more rows than this are packed
+    bool are_few(int64_t n_rows, const Forms& forms) const {
+        return one_path_ || n_rows <= (forms.floats ? kernels.few_rows.floats : kernels.few_rows.pairs);
+    }
+
+    const bool one_path_;
     std::vector<Arena> scratch_;
     Arena shared_;
 };

@@ -105,6 +105,15 @@ SIMD const std::byte* find_chunk(const GemmArgs& args, int row, int64_t chunk, s
     return padded;
 }
 
+// The pieces of rows that a panel reads next lie far apart: no hardware foresees them. Behind the last chunk
+// come the rows of the next panel.
+SIMD void prefetch_chunk(const GemmArgs& args, int row, int64_t chunk) {
+    const bool last = chunk * kChunk >= args.cols;
+    const std::byte* p = args.weights + static_cast<size_t>(last ? row + args.n_rows : row) * args.row_bytes +
+                         (last ? 0 : static_cast<size_t>(chunk) * args.chunk_bytes);
+    for (size_t i = 0; i < args.chunk_bytes; i += kCacheLine) prefetch(p + i);
+}
+
 static void pack(const PackArgs& args) {
     float* block = reinterpret_cast<float*>(args.packed) + args.block * args.cols * kTokenBlock;
     for (int v = 0; v < 2; ++v) {
@@ -148,6 +157,7 @@ static void gemm(const GemmArgs& args) {
     for (int64_t k = 0; k < args.cols; k += kChunk) {
         const int64_t depth = args.cols - k < kChunk ? args.cols - k : kChunk;
         for (int n = 0; n < args.n_rows; ++n) {
+            prefetch_chunk(args, n, k / kChunk + 1);
             const std::byte* p = args.weights + static_cast<size_t>(n) * args.row_bytes +
                                  static_cast<size_t>(k / kChunk) * args.chunk_bytes;
             args.unpack(p, panel + n * kPanelStride, depth);

@@ -53,12 +53,12 @@ constexpr void add_activation(Kernels& k, int at) {
     k.activate_alone[at] = activate_alone<Act>;
 }
 
-constexpr Kernels make_kernels(const char* name, int matvec_rows_max) {
+constexpr Kernels make_kernels(const char* name, FewRows few_rows) {
     Kernels k{};
     k.name = name;
     k.token_block = kTokenBlock;
     k.panel_rows = kPanelRows;
-    k.matvec_rows_max = matvec_rows_max;
+    k.few_rows = few_rows;
     k.quantize = quantize;
     add_floats<FloatsF32>(k, QuantType::kF32);
     add_floats<FloatsF16>(k, QuantType::kF16);

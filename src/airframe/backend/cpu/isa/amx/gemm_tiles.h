@@ -126,6 +126,7 @@ static void gemm_tiles(const GemmArgs& args) {
         for (int first = 0; first < args.n_rows; first += kSubRows) {
             const int n = args.n_rows - first < kSubRows ? args.n_rows - first : kSubRows;
             for (int r = 0; r < n; ++r) {
+                prefetch_chunk(args, first + r, chunk + 1);
                 uint16_t* to =
                     panel + r / kTileSide * kTileSteps * kTileElements + r % kTileSide * kTileDepth;
                 unpack_tiles<Format>(find_chunk<Format>(args, first + r, chunk, padded), to);

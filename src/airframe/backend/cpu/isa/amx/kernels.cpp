@@ -6,6 +6,6 @@
 namespace airframe::cpu {
 
 extern const Kernels kAmxKernels;
-constinit const Kernels kAmxKernels = with_tiles(make_kernels("amx", 4));
+constinit const Kernels kAmxKernels = with_tiles(make_kernels("amx", {4, 12}));
 
 }  // namespace airframe::cpu

@@ -5,6 +5,6 @@
 namespace airframe::cpu {
 
 extern const Kernels kAvx2Kernels;
-constinit const Kernels kAvx2Kernels = make_kernels("avx2", 8);
+constinit const Kernels kAvx2Kernels = make_kernels("avx2", {4, 8});
 
 }  // namespace airframe::cpu

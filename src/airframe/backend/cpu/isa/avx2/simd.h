@@ -199,6 +199,24 @@ SIMD Ints splat_pair(const int16_t* p) {
     std::memcpy(&pair, p, sizeof pair);
     return _mm256_set1_epi32(pair);
 }
+SIMD Ints splat_two(const int16_t* p) {
+    long long two;
+    std::memcpy(&two, p, sizeof two);
+    return _mm256_set1_epi64x(two);
+}
+SIMD Floats splat_two(const float* p) {
+    double two;
+    std::memcpy(&two, p, sizeof two);
+    return _mm256_castpd_ps(_mm256_set1_pd(two));
+}
+SIMD void interleave(const void* a, const void* b, void* to) {
+    const __m256i x = _mm256_loadu_si256(static_cast<const __m256i*>(a));
+    const __m256i y = _mm256_loadu_si256(static_cast<const __m256i*>(b));
+    const __m256i low = _mm256_unpacklo_epi32(x, y), high = _mm256_unpackhi_epi32(x, y);
+    auto* out = static_cast<__m256i*>(to);
+    _mm256_storeu_si256(out, _mm256_permute2x128_si256(low, high, 0x20));
+    _mm256_storeu_si256(out + 1, _mm256_permute2x128_si256(low, high, 0x31));
+}
 SIMD Floats to_floats(Ints a) { return _mm256_cvtepi32_ps(a); }
 SIMD void store_pair_vectors(int16_t* to, __m256i low, __m256i high) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), low);

@@ -5,6 +5,6 @@
 namespace airframe::cpu {
 
 extern const Kernels kAvx512Kernels;
-constinit const Kernels kAvx512Kernels = make_kernels("avx512", 12);
+constinit const Kernels kAvx512Kernels = make_kernels("avx512", {12, 12});
 
 }  // namespace airframe::cpu

@@ -201,6 +201,23 @@ SIMD Ints splat_pair(const int16_t* p) {
     std::memcpy(&pair, p, sizeof pair);
     return _mm512_set1_epi32(pair);
 }
+SIMD Ints splat_two(const int16_t* p) {
+    long long two;
+    std::memcpy(&two, p, sizeof two);
+    return _mm512_set1_epi64(two);
+}
+SIMD Floats splat_two(const float* p) {
+    double two;
+    std::memcpy(&two, p, sizeof two);
+    return _mm512_castpd_ps(_mm512_set1_pd(two));
+}
+SIMD void interleave(const void* a, const void* b, void* to) {
+    const __m512i x = _mm512_loadu_si512(a), y = _mm512_loadu_si512(b);
+    const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    _mm512_storeu_si512(to, _mm512_permutex2var_epi32(x, first, y));
+    _mm512_storeu_si512(static_cast<std::byte*>(to) + 64,
+                        _mm512_permutex2var_epi32(x, _mm512_add_epi32(first, _mm512_set1_epi32(8)), y));
+}
 SIMD Floats to_floats(Ints a) { return _mm512_cvtepi32_ps(a); }
 SIMD void store_words(int16_t* to, Bytes q, int zero) {
     const __m512i z = _mm512_set1_epi16(static_cast<short>(zero));

@@ -5,6 +5,6 @@
 namespace airframe::cpu {
 
 extern const Kernels kAvx512VnniKernels;
-constinit const Kernels kAvx512VnniKernels = make_kernels("avx512vnni", 12);
+constinit const Kernels kAvx512VnniKernels = make_kernels("avx512vnni", {4, 12});
 
 }  // namespace airframe::cpu

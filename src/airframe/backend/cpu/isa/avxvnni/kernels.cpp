@@ -5,6 +5,6 @@
 namespace airframe::cpu {
 
 extern const Kernels kAvxVnniKernels;
-constinit const Kernels kAvxVnniKernels = make_kernels("avxvnni", 8);
+constinit const Kernels kAvxVnniKernels = make_kernels("avxvnni", {4, 8});
 
 }  // namespace airframe::cpu

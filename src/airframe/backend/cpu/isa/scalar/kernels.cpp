@@ -5,6 +5,6 @@
 namespace airframe::cpu {
 
 extern const Kernels kScalarKernels;
-constinit const Kernels kScalarKernels = make_kernels("scalar", 6);
+constinit const Kernels kScalarKernels = make_kernels("scalar", {6, 6});
 
 }  // namespace airframe::cpu

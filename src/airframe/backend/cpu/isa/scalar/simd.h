@@ -255,6 +255,20 @@ SIMD Ints splat_pair(const int16_t* p) {
     std::memcpy(&pair, p, sizeof pair);
     return Ints{pair, pair, pair, pair, pair, pair, pair, pair};
 }
+// Two neighbours in every other lane.
+SIMD Ints splat_two(const int16_t* p) {
+    int32_t two[2];
+    std::memcpy(two, p, sizeof two);
+    return Ints{two[0], two[1], two[0], two[1], two[0], two[1], two[0], two[1]};
+}
+SIMD Floats splat_two(const float* p) { return Floats{p[0], p[1], p[0], p[1], p[0], p[1], p[0], p[1]}; }
+// kLanes pairs, or floats, of each of two rows in turn: to a0 b0 a1 b1 ...
+SIMD void interleave(const void* a, const void* b, void* to) {
+    for (int i = 0; i < kLanes; ++i) {
+        std::memcpy(static_cast<std::byte*>(to) + 8 * i, static_cast<const std::byte*>(a) + 4 * i, 4);
+        std::memcpy(static_cast<std::byte*>(to) + 8 * i + 4, static_cast<const std::byte*>(b) + 4 * i, 4);
+    }
+}
 // acc + both products of each lane; the caller sees to it that nothing overflows.
 SIMD Ints dot_pairs(Ints acc, Ints a, Ints b) {
     return acc + (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16);
