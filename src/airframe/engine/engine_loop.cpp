@@ -108,7 +108,7 @@ void EngineLoop::run(const std::stop_token& stop) {
         take_arrivals();
         sweep();
         propose();
-        const Step& step = scheduler_.next(governor_.rows(scheduler_.is_decoding()));
+        const Step& step = scheduler_.next(governor_.rows(scheduler_.n_decoding()));
         announce(step);
         if (!step.items.empty()) compute(step);
         drop_ended();

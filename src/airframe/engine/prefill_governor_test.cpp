@@ -5,40 +5,53 @@
 namespace airframe {
 namespace {
 
-TEST(PrefillGovernor, LetsAStepTakeNotQuiteTwiceAsLongAsDecodingAlone) {
+TEST(PrefillGovernor, LetsAStepTakeTwiceAsLongAsDecodingAlone) {
     PrefillGovernor governor(0, 512);
     constexpr double kDecode = 0.040, kRow = 0.001;
     for (int step = 0; step < 50; ++step) {
         governor.learn(4, 0, kDecode);
-        const int32_t rows = governor.rows(true);
+        const int32_t rows = governor.rows(4);
         governor.learn(4, rows, kDecode + rows * kRow);
     }
-    EXPECT_NEAR(governor.rows(true), 30, 2);
+    EXPECT_NEAR(governor.rows(4), 40, 4);
+    EXPECT_EQ((4 + governor.rows(4)) % 8, 0) << "no seat stays empty";
+}
+
+// Sixteen prompts at once: more and more of them decode, and never without another prompt.
+TEST(PrefillGovernor, LearnsWhatDecodingCostsFromStepsWithPrompts) {
+    PrefillGovernor governor(0, 512);
+    const auto seconds = [](int32_t decode, int32_t prompt) { return 0.010 + 0.003 * (decode + prompt); };
+    governor.learn(0, 512, seconds(0, 512));
+    governor.learn(1, 0, seconds(1, 0));
+    for (int32_t decoding = 1; decoding <= 16; ++decoding)
+        for (int step = 0; step < 10; ++step)
+            governor.learn(decoding, governor.rows(decoding), seconds(decoding, governor.rows(decoding)));
+    EXPECT_NEAR(governor.rows(16), 0.058 / 0.003, 5);
 }
 
 TEST(PrefillGovernor, TakesAllWhenNobodyDecodes) {
     PrefillGovernor governor(0, 512);
-    EXPECT_EQ(governor.rows(false), 512);
+    EXPECT_EQ(governor.rows(0), 512);
     governor.learn(0, 512, 2.0);
-    governor.learn(1, 0, 0.0001);
-    EXPECT_EQ(governor.rows(false), 512);
-    EXPECT_EQ(governor.rows(true), 4) << "a prompt moves on however slow it is";
+    governor.learn(4, 0, 0.0001);
+    EXPECT_EQ(governor.rows(0), 512);
+    EXPECT_EQ(governor.rows(4), 4) << "a prompt moves on however slow it is";
 }
 
 TEST(PrefillGovernor, StaysWithinTheStep) {
     PrefillGovernor governor(0, 4);
-    EXPECT_EQ(governor.rows(true), 4);
+    EXPECT_EQ(governor.rows(4), 4);
     governor.learn(0, 4, 1e-12);
-    governor.learn(1, 0, 10);
-    EXPECT_EQ(governor.rows(true), 4);
+    governor.learn(4, 0, 10);
+    EXPECT_EQ(governor.rows(4), 4);
 }
 
 TEST(PrefillGovernor, AFixedChunkIsKept) {
     PrefillGovernor governor(64, 512);
     governor.learn(1, 0, 10);
     governor.learn(0, 512, 0.001);
-    EXPECT_EQ(governor.rows(true), 64);
-    EXPECT_EQ(governor.rows(false), 512);
+    EXPECT_EQ(governor.rows(4), 64);
+    EXPECT_EQ(governor.rows(0), 512);
 }
 
 }  // namespace

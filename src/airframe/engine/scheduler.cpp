@@ -85,7 +85,9 @@ void Scheduler::commit(std::span<const ItemResult> results) {
     }
 }
 
-bool Scheduler::is_decoding() const { return std::ranges::any_of(running_, is_decoding_now); }
+int32_t Scheduler::n_decoding() const {
+    return static_cast<int32_t>(std::ranges::count_if(running_, is_decoding_now));
+}
 
 // Schedules the row of each sequence with one token to compute, oldest first, and finds pages for them.
 void Scheduler::make_room_for_decoding() {

@@ -73,8 +73,8 @@ class Scheduler {
     // The step has been computed. REQUIRES: one result per item.
     void commit(std::span<const ItemResult> results);
 
-    // True when a running sequence needs just one row.
-    bool is_decoding() const;
+    // How many running sequences need just one row.
+    int32_t n_decoding() const;
     size_t n_running() const { return running_.size(); }
     size_t n_waiting() const { return waiting_.size(); }
     uint64_t n_preemptions() const { return n_preemptions_; }
