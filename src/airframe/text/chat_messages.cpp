@@ -32,18 +32,25 @@ std::string content_text(const json::value& message) {
     return content ? text_of(*content) : std::string();
 }
 
-// Calls f(arguments) for each tool call that has some.
+// Calls f(function) for each tool call of the message, as far as it is one.
 template <class F>
-void for_each_arguments(json::object& message, F&& f) {
+void for_each_call(json::object& message, F&& f) {
     json::value* calls = message.if_contains("tool_calls");
     if (!calls || !calls->is_array()) return;
     for (json::value& call : calls->get_array()) {
         json::object* object = call.if_object();
         json::value* function = object ? object->if_contains("function") : nullptr;
         json::object* inner = function ? function->if_object() : object;
-        json::value* arguments = inner ? inner->if_contains("arguments") : nullptr;
-        if (arguments) f(*arguments);
+        if (inner) f(*inner);
     }
+}
+
+// Calls f(arguments) for each tool call that has some.
+template <class F>
+void for_each_arguments(json::object& message, F&& f) {
+    for_each_call(message, [&](json::object& function) {
+        if (json::value* arguments = function.if_contains("arguments")) f(*arguments);
+    });
 }
 
 bool carries_only_text(const json::value& message) {
@@ -86,6 +93,35 @@ void arguments_to_text(json::object& message) {
     for_each_arguments(message, [](json::value& arguments) {
         if (!arguments.is_string()) arguments = json::serialize(arguments);
     });
+}
+
+void calls_to_text(json::object& message) {
+    arguments_to_objects(message);
+    std::string text = message.contains("content") ? text_of(message["content"]) : std::string();
+    size_t calls = 0;
+    for_each_call(message, [&](const json::object& function) {
+        json::object call;
+        for (const char* key : {"name", "arguments"}) {
+            if (const json::value* value = function.if_contains(key)) call[key] = *value;
+        }
+        if (!text.empty()) text += '\n';
+        text += json::serialize(call);
+        ++calls;
+    });
+    if (calls == 0) return;
+    message["content"] = text;
+    message.erase("tool_calls");
+}
+
+void result_to_user(json::object& message) {
+    const std::string_view role = role_of(message);
+    if (role != "tool" && role != "function") return;
+    message["role"] = "user";
+}
+
+void null_to_empty(json::object& message) {
+    json::value* content = message.if_contains("content");
+    if (content && content->is_null()) *content = "";
 }
 
 json::array merge_system(const json::array& messages) {

@@ -12,6 +12,12 @@ void split_content(boost::json::object& message);
 // Arguments of tool calls as an object, where they are text that holds one; or the other way.
 void arguments_to_objects(boost::json::object& message);
 void arguments_to_text(boost::json::object& message);
+// Tool calls as the text {"name": …, "arguments": …}, a line each, behind the content.
+void calls_to_text(boost::json::object& message);
+// What a tool gave as a message of the user's.
+void result_to_user(boost::json::object& message);
+// A content of null as the empty text.
+void null_to_empty(boost::json::object& message);
 
 // The system texts moved to the beginning of the first user's turn; alone, they become one.
 boost::json::array merge_system(const boost::json::array& messages);

@@ -41,10 +41,10 @@ json::object message(std::string_view role, json::value content) {
     return {{"role", role}, {"content", std::move(content)}};
 }
 
-json::object tool_call_message(json::value arguments) {
+json::object tool_call_message(json::value arguments, json::value content = "") {
     json::object function{{"name", "probe_tool"}, {"arguments", std::move(arguments)}};
     json::object call{{"id", "call00001"}, {"type", "function"}, {"function", std::move(function)}};
-    json::object out = message("assistant", "");
+    json::object out = message("assistant", std::move(content));
     out["tool_calls"] = json::array{std::move(call)};
     return out;
 }
@@ -140,6 +140,18 @@ void ChatTemplate::find_abilities() {
     if (!abilities_.object_arguments && !shows_argument(as_text)) {
         abilities_.object_arguments = shows_argument(as_object);
     }
+    find_tool_abilities(plain, tools);
+}
+
+void ChatTemplate::find_tool_abilities(const json::object& user, const json::array& tools) {
+    const json::value arguments =
+        abilities_.object_arguments ? json::value(json::object()) : json::value("{}");
+    json::object result = message("tool", "tool-probe");
+    result["tool_call_id"] = "call00001";
+    result["name"] = "probe_tool";
+    abilities_.tool_results = shows(probe({user, tool_call_message(arguments), result}, tools), "tool-probe");
+    const auto without_content = probe({user, tool_call_message(arguments, nullptr), user}, tools);
+    abilities_.null_content = without_content && !shows(without_content, "None");
 }
 
 // ---- rendering
@@ -157,6 +169,9 @@ json::array ChatTemplate::adapted(const json::array& messages) const {
             arguments_to_objects(*object);
         else
             arguments_to_text(*object);
+        if (!abilities_.tool_calls) calls_to_text(*object);
+        if (!abilities_.tool_results) result_to_user(*object);
+        if (!abilities_.null_content) null_to_empty(*object);
     }
     return out;
 }

@@ -35,7 +35,9 @@ struct ChatAbilities {
     bool text_content = false;      // content as a string
     bool content_parts = false;     // content as a list of {"type": "text", "text": …}
     bool tools = false;             // shows the tools' definitions
-    bool tool_calls = false;        // shows the calls of earlier turns
+    bool tool_calls = false;        // shows the calls of earlier turns; else they become text
+    bool tool_results = false;      // shows what they gave; else that becomes a user's turn
+    bool null_content = false;      // takes a message with nothing but calls; else its content is ""
     bool object_arguments = false;  // wants their arguments as an object, not as JSON text
 };
 
@@ -69,6 +71,7 @@ class ChatTemplate {
     base::Result<Rendered> render_as_is(const boost::json::array& messages, const ChatPrompt& prompt) const;
     base::Result<Rendered> probe(boost::json::array messages, boost::json::array tools = {}) const;
     void find_abilities();
+    void find_tool_abilities(const boost::json::object& user, const boost::json::array& tools);
     boost::json::array adapted(const boost::json::array& messages) const;
 
     std::string origin_, warning_;

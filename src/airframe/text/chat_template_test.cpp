@@ -263,6 +263,49 @@ TEST_F(ChatTemplateTest, ArgumentsComeInTheFormThatTheTemplateTakes) {
     EXPECT_EQ(text_of(text, call(object)), "u{\"x\":1}");
 }
 
+json::array conversation_with_a_call(json::value content) {
+    json::object call{
+        {"id", "1"}, {"type", "function"}, {"function", {{"name", "f"}, {"arguments", "{\"x\":1}"}}}};
+    json::object asked = message("assistant", std::move(content));
+    asked["tool_calls"] = json::array{std::move(call)};
+    json::object result = message("tool", "42");
+    result["tool_call_id"] = "1";
+    return {message("user", "u"), std::move(asked), std::move(result)};
+}
+
+// Clients send back what they got: calls with a content of null. Many templates know neither.
+TEST_F(ChatTemplateTest, CallsReachTemplatesThatKnowNone) {
+    const ChatTemplate plain =
+        from_source("{% for m in messages %}<{{ m.role }}>{{ m.content + '!' }}{% endfor %}");
+    EXPECT_FALSE(plain.abilities().tool_calls);
+    EXPECT_TRUE(plain.abilities().tool_results);
+    EXPECT_EQ(text_of(plain, conversation_with_a_call(nullptr)),
+              "<user>u!<assistant>{\"name\":\"f\",\"arguments\":{\"x\":1}}!<tool>42!");
+    EXPECT_EQ(text_of(plain, conversation_with_a_call("so")),
+              "<user>u!<assistant>so\n{\"name\":\"f\",\"arguments\":{\"x\":1}}!<tool>42!");
+    EXPECT_EQ(text_of(plain, {message("user", "u"), message("assistant", nullptr)}), "<user>u!<assistant>!");
+
+    const ChatTemplate strict = from_source(
+        "{% for m in messages %}{% if m.role not in ['user', 'assistant'] %}{{ raise_exception('no') }}{% "
+        "endif %}"
+        "<{{ m.role }}>{{ m.content }}{% endfor %}");
+    EXPECT_FALSE(strict.abilities().tool_results);
+    EXPECT_EQ(text_of(strict, conversation_with_a_call(nullptr)),
+              "<user>u<assistant>{\"name\":\"f\",\"arguments\":{\"x\":1}}<user>42");
+}
+
+TEST_F(ChatTemplateTest, NullStaysWhereTheTemplateTakesIt) {
+    const std::string calls = "{% for c in m.tool_calls %}({{ c.function.arguments }}){% endfor %}";
+    const ChatTemplate takes = from_source("{% for m in messages %}" + calls +
+                                           "{{ m.content if m.content is not none else '-' }}{% endfor %}");
+    EXPECT_TRUE(takes.abilities().null_content);
+    EXPECT_EQ(text_of(takes, conversation_with_a_call(nullptr)), "u({\"x\":1})-42");
+    const ChatTemplate prints =
+        from_source("{% for m in messages %}" + calls + "{{ m.content }}{% endfor %}");
+    EXPECT_FALSE(prints.abilities().null_content);
+    EXPECT_EQ(text_of(prints, conversation_with_a_call(nullptr)), "u({\"x\":1})42");
+}
+
 TEST_F(ChatTemplateTest, ControlTokensOfUsersStayText) {
     const Model made = model({{"general.name", "TinyLlama"}}, {"<|user|>", "<|im_start|>x"});
     const auto chat = ChatTemplate::create(made.file.metadata(), *made.tokenizer);

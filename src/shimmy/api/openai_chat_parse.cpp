@@ -77,6 +77,32 @@ base::Result<json::value> parse_content(const Fields& message, bool may_be_absen
     return json::value(text);
 }
 
+base::Result<void> check_call(const json::value& value, const std::string& path) {
+    if (!value.is_object()) return std::unexpected(bad_type(path, "a tool call (an object)", value));
+    const Fields call(value.get_object(), path);
+    TRY([[maybe_unused]] const auto id, call.string("id"));
+    TRY(const json::object* function, call.object("function"));
+    if (function == nullptr) return {};  // of another type: the template's business
+    const Fields inner(*function, call.path_of("function"));
+    TRY(const auto name, inner.string("name"));
+    if (!name) return std::unexpected(missing(inner.path_of("name"), "the function that was called."));
+    const json::value* arguments = inner.find("arguments");
+    if (arguments == nullptr || arguments->is_string() || arguments->is_object()) return {};
+    return std::unexpected(bad_type(inner.path_of("arguments"), "JSON text", *arguments));
+}
+
+// What templates read beyond role and content.
+base::Result<void> check_message_rest(const Fields& message) {
+    for (const std::string_view key : {"name", "tool_call_id"}) {
+        TRY([[maybe_unused]] const auto text, message.string(key));
+    }
+    TRY(const json::array* calls, message.array("tool_calls"));
+    for (size_t i = 0; calls != nullptr && i < calls->size(); ++i) {
+        TRY_VOID(check_call((*calls)[i], fmt::format("{}[{}]", message.path_of("tool_calls"), i)));
+    }
+    return {};
+}
+
 base::Result<json::value> parse_message(const json::value& value, const std::string& path) {
     if (!value.is_object()) return std::unexpected(bad_type(path, "a message (an object)", value));
     const Fields message(value.get_object(), path);
@@ -88,6 +114,7 @@ base::Result<json::value> parse_message(const json::value& value, const std::str
             bad_value(message.path_of("role"),
                       fmt::format("is '{}'; it must be system, developer, user, assistant or tool.", *role)));
     }
+    TRY_VOID(check_message_rest(message));
     json::object out = value.get_object();  // name, tool_calls, tool_call_id … are the template's business
     TRY(out["content"], parse_content(message, known->second == "assistant"));
     out["role"] = json::string_view(known->second.data(), known->second.size());

@@ -146,7 +146,7 @@ class CompletionsEncoder final : public OpenAiEncoder {
             if (std::isnan(token.chosen.logprob))
                 json.null();
             else
-                write_top(json, token.top);
+                write_top(json, token);
         }
         json.end_array().key("text_offset").begin_array();
         for (const TokenInfo& token : tokens) {
@@ -164,14 +164,17 @@ class CompletionsEncoder final : public OpenAiEncoder {
             json.value(static_cast<double>(logprob));
     }
 
-    static void write_top(JsonWriter& json, const std::vector<TokenChoice>& top) {
+    // The likeliest tokens, and the chosen one if it is none of them.
+    static void write_top(JsonWriter& json, const TokenInfo& token) {
         std::set<std::string> seen;  // two tokens may read the same
         json.begin_object();
-        for (const TokenChoice& token : top) {
-            std::string text = base::to_valid_utf8(token.bytes);
-            if (!seen.insert(text).second) continue;
-            json.any_key(text).value(static_cast<double>(token.logprob));
-        }
+        const auto write = [&](const TokenChoice& choice) {
+            std::string text = base::to_valid_utf8(choice.bytes);
+            if (!seen.insert(text).second) return;
+            json.any_key(text).value(static_cast<double>(choice.logprob));
+        };
+        for (const TokenChoice& top : token.top) write(top);
+        write(token.chosen);
         json.end_object();
     }
 

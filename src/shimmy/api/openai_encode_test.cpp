@@ -14,8 +14,8 @@ const OpenAiIdentity kIdentity{"chatcmpl-1", 1700000000, "m\"1"};
 #define USAGE                                                                \
     R"("usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10,)" \
     R"("prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":{"reasoning_tokens":0}})"
-#define TIMINGS                                                                                   \
-    R"("timings":{"queue_ms":1,"cache_n":2,"prompt_n":5,"prompt_ms":250,"prompt_per_second":20,)" \
+#define TIMINGS                                                                                                 \
+    R"("timings":{"queue_ms":1,"ttft_ms":251,"cache_n":2,"prompt_n":5,"prompt_ms":250,"prompt_per_second":20,)" \
     R"("predicted_n":3,"predicted_ms":500,"predicted_per_second":6})"
 
 constexpr airframe::Usage kUsage{7, 2, 3};
@@ -107,11 +107,11 @@ TEST(OpenAiCompletionsEncode, StreamsWithLogprobs) {
         streamed(*encoder, events),
         "data: " HEAD(
             "text_completion") R"([{"index":0,"text":"hé","logprobs":{"tokens":["hé"],"token_logprobs":[-0.25],)"
-                               R"("top_logprobs":[{"h":-0.5}],"text_offset":[0]},"finish_reason":null}]})"
+                               R"("top_logprobs":[{"h":-0.5,"hé":-0.25}],"text_offset":[0]},"finish_reason":null}]})"
                                "\n\n"
                                "data: " HEAD(
                                    "text_completion") R"([{"index":0,"text":"o","logprobs":{"tokens":["o"],"token_logprobs":[-0.125],)"
-                                                      R"("top_logprobs":[{}],"text_offset":[2]},"finish_reason":null}]})"
+                                                      R"("top_logprobs":[{"o":-0.125}],"text_offset":[2]},"finish_reason":null}]})"
                                                       "\n\n"
                                                       "data: " HEAD(
                                                           "text_completion") R"([{"index":0,"text":"","logprobs":null,"finish_reason":"length"}],)" TIMINGS

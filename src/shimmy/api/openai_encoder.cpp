@@ -42,6 +42,7 @@ void write_timings(JsonWriter& json, const airframe::Usage& usage, const airfram
     const int32_t prompt_n = usage.prompt_tokens - usage.cached_tokens;
     json.begin_object();
     json.key("queue_ms").value(rounded(timings.queue_s * 1e3));
+    json.key("ttft_ms").value(rounded((timings.queue_s + timings.prefill_s) * 1e3));
     json.key("cache_n").value(usage.cached_tokens);
     json.key("prompt_n").value(prompt_n);
     json.key("prompt_ms").value(rounded(timings.prefill_s * 1e3));

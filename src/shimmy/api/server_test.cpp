@@ -114,9 +114,10 @@ TEST_F(ServerTest, CompletionsStream) {
     client.send(post("/v1/completions",
                      R"({"model":"alpha","prompt":"A","stream":true,"logprobs":1,"max_tokens":1})"));
     ASSERT_TRUE(client.read_until("data: [DONE]"));
-    EXPECT_THAT(client.received,
-                HasSubstr(R"([{"index":0,"text":"H","logprobs":{"tokens":["H"],"token_logprobs":[-0.5],)"
-                          R"("top_logprobs":[{"a":-0.5}],"text_offset":[0]},"finish_reason":null}])"));
+    EXPECT_THAT(
+        client.received,
+        HasSubstr(R"([{"index":0,"text":"H","logprobs":{"tokens":["H"],"token_logprobs":[-0.5],)"
+                  R"("top_logprobs":[{"a":-0.5,"H":-0.5}],"text_offset":[0]},"finish_reason":null}])"));
 }
 
 TEST_F(ServerTest, SamplingReachesTheEngine) {

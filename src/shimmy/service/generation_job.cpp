@@ -109,6 +109,10 @@ base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_prompt(const 
         (prepared.tokens.empty() || prepared.tokens.front() != *special.bos)) {
         prepared.tokens.insert(prepared.tokens.begin(), *special.bos);
     }
+    // An empty text is the beginning of a document, which stands behind the end of another one.
+    if (prepared.tokens.empty()) {
+        if (const auto begin = special.bos ? special.bos : special.eos) prepared.tokens.push_back(*begin);
+    }
     return prepared;
 }
 
@@ -155,8 +159,13 @@ base::Result<std::unique_ptr<airframe::EventStream>> GenerationJob::submit(const
     request.cache_salt = request_.cache_salt;
     request.top_logprobs = request_.top_logprobs;
     if (request_.echo) request.prompt_logprobs = request_.top_logprobs;
-    TRY(auto stream, model.engine->submit(std::move(request)));
-    stream->on_ready([waker = waker_] { waker->wake(); });
+    auto stream = model.engine->submit(std::move(request));
+    if (!stream) {
+        // The engine knows prompts only; a conversation's came from its messages.
+        if (stream.error().param == "prompt" && prompt.output) stream.error().param = "messages";
+        return std::unexpected(std::move(stream).error());
+    }
+    (*stream)->on_ready([waker = waker_] { waker->wake(); });
     return stream;
 }
 
