@@ -21,6 +21,8 @@ struct Batch {
     std::span<const int32_t> positions;  // [rows]
     std::span<const BatchSlice> slices;
     std::span<const int32_t> logit_rows;  // rows whose logits are wanted, ascending
+    // [rows], of encoders: 1 for rows of the second text of a pair. Empty: there are no pairs.
+    std::span<const uint8_t> segments = {};
 };
 
 }  // namespace airframe

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "airframe/engine/encoder_engine.h"
 #include "airframe/engine/engine_loop.h"
 #include "airframe/engine/kv_plan.h"
 #include "airframe/engine/prefix_store.h"
@@ -20,9 +21,12 @@ class ModelEngine final : public Engine {
           tokenizer_(std::move(tokenizer)),
           pool_(std::move(pool)),
           ctx_tokens_(plan.ctx_tokens),
+          pooling_(options.pooling),
           store_(make_store(plan, options)),
+          embedder_(*model_),
           loop_({.forward = [this](const Batch& batch,
                                    std::span<float> logits) { model_->forward(batch, pool_, logits); },
+                 .embed = embed_parts(embedder_),
                  .on_begin =
                      [this](PagePool& pages) {
                          if (store_) store_->restore(pages);
@@ -41,6 +45,10 @@ class ModelEngine final : public Engine {
 
     base::Result<std::unique_ptr<EventStream>> submit(EngineRequest request) override {
         return loop_.submit(std::move(request));
+    }
+    base::Result<void> embed(EmbedRequest request) override {
+        TRY(const Pooling pooling, check_embed(request, spec(), pooling_, ctx_tokens_));
+        return loop_.embed(std::move(request), pooling);
     }
     const ModelSpec& spec() const override { return model_->spec(); }
     const Tokenizer& tokenizer() const override { return *tokenizer_; }
@@ -65,8 +73,10 @@ class ModelEngine final : public Engine {
     const std::shared_ptr<const Tokenizer> tokenizer_;
     KvPool pool_;
     const uint32_t ctx_tokens_;
+    const std::optional<Pooling> pooling_;
     std::unique_ptr<PrefixStore> store_;  // null: nothing is kept between runs
-    EngineLoop loop_;                     // last: its thread uses model and pool
+    Embedder embedder_;
+    EngineLoop loop_;  // last: its thread uses model and pool
 };
 
 base::Result<void> check_options(const EngineOptions& options) {
@@ -90,10 +100,7 @@ base::Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<Model> mode
                                                      const EngineOptions& options) {
     TRY_VOID(check_options(options));
     const ModelSpec& spec = model->spec();
-    if (spec.encoder)
-        return base::fail(base::ErrorCode::kUnsupported,
-                          "A {} model is an encoder: it gives embeddings (shimmy embed), not text.",
-                          spec.family);
+    if (spec.encoder) return make_encoder_engine(std::move(model), std::move(tokenizer), options);
     TRY(const KvPlan plan, plan_context(spec, model->file().file_bytes(), options));
     TRY(KvPool pool,
         KvPool::create(spec, model->backend(),

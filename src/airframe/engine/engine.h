@@ -12,11 +12,13 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <unordered_map>
 #include <variant>
 #include <vector>
 
+#include "airframe/model/embed.h"
 #include "airframe/model/model.h"
 #include "airframe/text/tokenizer.h"
 #include "base/result.h"
@@ -128,6 +130,18 @@ class EventStream {
     virtual void cancel() = 0;  // takes effect within one step
 };
 
+// Texts whose vectors are wanted, or pairs of texts whose scores are.
+struct EmbedRequest {
+    std::vector<EmbedText> texts;
+    bool rank = false;
+    std::optional<std::chrono::nanoseconds> deadline;  // from submission
+    std::stop_token stop;                              // takes effect within one pass
+    // Called once, on the engine thread: must be quick, must not throw, and must hold nothing whose end would
+    // be the engine's. A vector of length 1 for each text [dim], or a score for each pair [1]; or kCancelled,
+    // kDeadline, kUnavailable, kNumeric, kOutOfMemory.
+    std::move_only_function<void(base::Result<std::vector<std::vector<float>>>)> done;
+};
+
 // Guessing tokens from the text itself and checking several at once: the same text in fewer steps.
 enum class Speculation : uint8_t { kOff, kWhereItPays, kAlways };
 
@@ -143,6 +157,7 @@ struct EngineOptions {
     float rope_scale = 0;  // at least 1: YaRN by this factor, whatever the file says; 0: by the file
     std::optional<std::chrono::nanoseconds> deadline;  // of requests that name none
     Speculation speculation = Speculation::kWhereItPays;
+    std::optional<Pooling> pooling;  // of embeddings; absent: the model's own
     // Where cached prefixes are kept between runs (empty: nowhere), and how many bytes they may take there.
     std::string cache_dir;
     uint64_t cache_dir_bytes = uint64_t{1} << 30;
@@ -153,6 +168,8 @@ struct EngineStats {
     uint32_t pages_total, pages_free;
     uint64_t steps, prompt_tokens, completion_tokens;
     uint64_t draft_tokens, draft_tokens_accepted;
+    uint32_t embed_waiting;  // requests for embeddings that are not done
+    uint64_t embed_texts;    // that are
 };
 
 class Engine {
@@ -164,7 +181,12 @@ class Engine {
     virtual ~Engine() = default;  // running requests get Failed{kUnavailable}
 
     // Errors: kInvalidArgument (param names the field), kContextLength with both numbers, kQueueFull.
+    // kUnsupported: the model is an encoder, which gives no text.
     virtual base::Result<std::unique_ptr<EventStream>> submit(EngineRequest request) = 0;
+
+    // Takes its turns between the steps of running streams. Errors, and then `done` is not called:
+    // kInvalidArgument (param "input", "input[i]" or "model"), kContextLength with both numbers, kQueueFull.
+    virtual base::Result<void> embed(EmbedRequest request) = 0;
 
     virtual const ModelSpec& spec() const = 0;
     virtual const Tokenizer& tokenizer() const = 0;

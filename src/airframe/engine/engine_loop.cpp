@@ -1,10 +1,9 @@
 #include "airframe/engine/engine_loop.h"
 
 #include <algorithm>
-#include <exception>
-#include <new>
 #include <utility>
 
+#include "airframe/engine/fault.h"
 #include "airframe/engine/request_check.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -16,30 +15,6 @@ using base::ErrorCode;
 
 int32_t as_int(size_t value) { return static_cast<int32_t>(value); }
 
-base::Error out_of_memory() {
-    return {.code = ErrorCode::kOutOfMemory,
-            .message = "There is not enough memory for this request.",
-            .param = {},
-            .detail = "out_of_memory"};
-}
-
-// The error that a throwing call has left, or nothing.
-template <class Call>
-std::optional<base::Error> error_of(Call call) {
-    try {
-        call();
-        return std::nullopt;
-    } catch (const std::bad_alloc&) {
-        return out_of_memory();
-    } catch (const std::exception& exception) {
-        return base::Error{
-            .code = ErrorCode::kInternal,
-            .message = fmt::format("A fault inside the engine ended this request: {}", exception.what()),
-            .param = {},
-            .detail = "internal_error"};
-    }
-}
-
 }  // namespace
 
 EngineLoop::EngineLoop(EngineLoopParts parts)
@@ -50,6 +25,8 @@ EngineLoop::EngineLoop(EngineLoopParts parts)
                   .logit_rows_max = as_int(parts_.logit_rows)},
                  pages_),
       governor_(as_int(parts_.options.prefill_chunk), as_int(parts_.options.batch_tokens)),
+      embeddings_(parts_.embed, {.requests = parts_.options.queue, .deadline = parts_.options.deadline},
+                  bell_),
       logits_(std::make_unique_for_overwrite<float[]>(size_t{parts_.logit_rows} * parts_.vocab)) {
     CHECK(pages_.pages_for(as_int(parts_.ctx_tokens)) <= parts_.n_pages, "{} pages for {} tokens",
           parts_.n_pages, parts_.ctx_tokens);
@@ -95,9 +72,15 @@ base::Result<std::unique_ptr<EventStream>> EngineLoop::submit(EngineRequest requ
     return stream;
 }
 
+base::Result<void> EngineLoop::embed(EmbedRequest request, Pooling pooling) {
+    return embeddings_.add(std::move(request), pooling);
+}
+
 EngineStats EngineLoop::stats() const {
     std::lock_guard lock(mutex_);
     EngineStats stats = stats_;
+    stats.embed_waiting = embeddings_.waiting();
+    stats.embed_texts = embeddings_.texts_done();
     stats.waiting = waiting_.load();
     return stats;
 }
@@ -108,16 +91,20 @@ void EngineLoop::run(const std::stop_token& stop) {
         take_arrivals();
         sweep();
         propose();
-        const Step& step = scheduler_.next(governor_.rows(scheduler_.n_decoding()));
+        const Step& step = scheduler_.next(prompt_rows());
         announce(step);
         if (!step.items.empty()) compute(step);
         drop_ended();
         publish_stats();
-        if (step.items.empty()) sleep();
+        const bool embedded = embeddings_.run_pass(static_cast<uint32_t>(prompt_rows()));
+        if (step.items.empty() && !embedded) sleep();
     }
     end_all();
     if (parts_.on_end) parts_.on_end(pages_);
 }
+
+// How long a step beside running streams may be, in rows.
+int32_t EngineLoop::prompt_rows() const { return governor_.rows(scheduler_.n_decoding()); }
 
 void EngineLoop::take_arrivals() {
     {
@@ -229,6 +216,7 @@ void EngineLoop::sleep() {
 }
 
 void EngineLoop::end_all() {
+    embeddings_.end_all();
     take_arrivals();
     for (const auto& generation : live_)
         fail(*generation, {.code = ErrorCode::kUnavailable,
@@ -267,7 +255,9 @@ void EngineLoop::publish_stats() {
               .prompt_tokens = prompt_tokens_,
               .completion_tokens = completion_tokens_,
               .draft_tokens = draft_tokens_,
-              .draft_tokens_accepted = draft_tokens_accepted_};
+              .draft_tokens_accepted = draft_tokens_accepted_,
+              .embed_waiting = 0,  // counted by embeddings_, as are
+              .embed_texts = 0};
 }
 
 }  // namespace airframe

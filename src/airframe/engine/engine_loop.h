@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "airframe/engine/draft_governor.h"
+#include "airframe/engine/embed_queue.h"
 #include "airframe/engine/engine.h"
 #include "airframe/engine/generation.h"
 #include "airframe/engine/page_pool.h"
@@ -26,6 +27,7 @@ namespace airframe {
 struct EngineLoopParts {
     // Model::forward over the engine's KV pool: the span is logits_out [logit_rows, vocab].
     std::function<void(const Batch&, std::span<float>)> forward;
+    EmbedQueue::Parts embed;
     // On the engine thread, before the first step and after the last one; may be empty.
     std::function<void(PagePool&)> on_begin, on_end;
     std::shared_ptr<const Tokenizer> tokenizer;
@@ -43,7 +45,9 @@ class EngineLoop {
     ~EngineLoop();
 
     base::Result<std::unique_ptr<EventStream>> submit(EngineRequest request);  // any thread
-    EngineStats stats() const;                                                 // any thread
+    // Any thread. REQUIRES: what check_embed lets pass.
+    base::Result<void> embed(EmbedRequest request, Pooling pooling);
+    EngineStats stats() const;  // any thread
 
   private:
     using Generations = std::vector<std::unique_ptr<Generation>>;
@@ -57,6 +61,7 @@ class EngineLoop {
     bool run_model(const Step& step);
     void read_logits(const Step& step);
     void sleep();
+    int32_t prompt_rows() const;
     void end_all();
 
     Generation& owner(const Sequence& sequence);
@@ -78,6 +83,7 @@ class EngineLoop {
     Scheduler scheduler_;
     PrefillGovernor governor_;
     DraftGovernor draft_governor_;
+    EmbedQueue embeddings_;
     Generations live_, taken_;         // live_: by id, ascending
     std::unique_ptr<float[]> logits_;  // [logit_rows, vocab]
     std::vector<ItemResult> results_;

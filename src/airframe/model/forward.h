@@ -26,7 +26,7 @@ void forward(const ModelSpec& spec, const Weights& weights, Backend& backend, co
              const KvPool& pool, const Scratch& scratch);
 
 // The same for encoders (Devlin et al. 2018): each position sees the whole text, norms come behind the
-// residual sums. Leaves the last layer's output in scratch.x. REQUIRES: one slice that begins at position 0.
+// residual sums. Leaves the last layer's output in scratch.x. REQUIRES: slices are whole texts.
 void forward_encoder(const ModelSpec& spec, const Weights& weights, Backend& backend, const Batch& batch,
                      const KvPool& pool, const Scratch& scratch);
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -6,22 +7,31 @@
 namespace airframe {
 namespace {
 
-// Adds the segment's vector to every row. Once per text, so the way over host memory does not matter.
-void add_token_type(Backend& backend, std::span<const float> token_type, const Rows& x) {
-    if (token_type.empty()) return;
-    std::vector<float> rows(static_cast<size_t>(x.rows * x.cols));
+// Adds each row's segment vector. Once per pass, so the way over host memory does not matter.
+void add_token_types(Backend& backend, std::span<const float> token_types, std::span<const uint8_t> segments,
+                     const Rows& x) {
+    if (token_types.empty()) return;
+    const auto dim = static_cast<size_t>(x.cols);
+    const size_t last = token_types.size() / dim - 1;  // a model without pairs has one segment only
+    std::vector<float> rows(static_cast<size_t>(x.rows) * dim);
     backend.read(*x.buffer, 0, std::as_writable_bytes(std::span(rows)));
-    for (size_t i = 0; i < rows.size(); ++i) rows[i] += token_type[i % token_type.size()];
+    for (size_t i = 0; i < rows.size(); ++i) {
+        const size_t segment = segments.empty() ? 0 : std::min<size_t>(segments[i / dim], last);
+        rows[i] += token_types[segment * dim + i % dim];
+    }
     backend.write(*x.buffer, 0, std::as_bytes(std::span(rows)));
 }
 
-// Attention is causal by the place of a row: as the last one of the text, each row sees all of it.
+// Attention is causal by the place of a row: as the last one of its text, each row sees all of it.
 std::vector<BatchSlice> everyone_last(const Batch& batch) {
-    const auto n = static_cast<int32_t>(batch.tokens.size());
     std::vector<BatchSlice> slices;
-    for (int32_t row = 0; row < n; ++row)
-        slices.push_back(
-            {.first_row = row, .n_rows = 1, .kv_tokens = n - 1, .pages = batch.slices.front().pages});
+    slices.reserve(batch.tokens.size());
+    for (const BatchSlice& text : batch.slices)
+        for (int32_t row = 0; row < text.n_rows; ++row)
+            slices.push_back({.first_row = text.first_row + row,
+                              .n_rows = 1,
+                              .kv_tokens = text.n_rows - 1,
+                              .pages = text.pages});
     return slices;
 }
 
@@ -38,7 +48,7 @@ void forward_encoder(const ModelSpec& spec, const Weights& weights, Backend& be,
               .positions_table = weights.positions,
               .scale = spec.ends.embed_scale,
               .x = s.x});
-    add_token_type(be, weights.token_type, s.x);
+    add_token_types(be, weights.token_types, batch.segments, s.x);
     be.norm(s.x, weights.embedding_norm, s.x);
     for (uint32_t i = 0; i < spec.n_layers; ++i) {
         const LayerWeights& layer = weights.layers[i];

@@ -137,6 +137,11 @@ void Model::forward(const Batch& batch, KvPool& pool, std::span<float> logits_ou
     if (logit_rows > 0) state.backend->read(*scratch.logits.buffer, 0, std::as_writable_bytes(logits_out));
 }
 
+double Model::rank(std::span<const double> row) const {
+    CHECK(state_->spec.rank_head && row.size() == state_->spec.dim, "{} numbers", row.size());
+    return rank_score(state_->weights.rank, row);
+}
+
 void Model::hidden(const Batch& batch, KvPool& pool, std::span<float> out) {
     State& state = *state_;
     CHECK(!batch.tokens.empty() && batch.tokens.size() <= state.options.batch_rows_max, "{} rows, at most {}",

@@ -57,8 +57,11 @@ class Model {
     void forward(const Batch& batch, KvPool& pool, std::span<float> logits_out);
 
     // The same without a head: the last layer's output after the final norm, [rows, dim]. Encoders have only
-    // this; for them the batch is one whole text.
+    // this; for them the batch's slices are whole texts.
     void hidden(const Batch& batch, KvPool& pool, std::span<float> out);
+
+    // The rank head's score (rank_head.h) of a pair's first row [dim]. REQUIRES: spec().rank_head.
+    double rank(std::span<const double> row) const;
 
   private:
     struct State;

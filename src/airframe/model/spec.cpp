@@ -187,16 +187,31 @@ Result<void> read_residual(const Keys& keys, const Family& family, const GgufFil
     return {};
 }
 
-Result<void> read_pooling(const Keys& keys, const Family& family, ModelSpec& spec) {
+// The tensor that turns a row into one score: of a two-layer classifier or of a plain one.
+bool has_rank_head(const GgufFile& file) {
+    const TensorInfo* out = file.find_tensor("cls.output.weight");
+    if (out == nullptr) out = file.find_tensor("cls.weight");
+    return out != nullptr && out->dims[1] == 1;
+}
+
+Result<void> read_pooling(const Keys& keys, const Family& family, const GgufFile& file, ModelSpec& spec) {
     spec.encoder = family.encoder;
+    spec.rank_head = family.encoder && has_rank_head(file);
     spec.pooling = family.encoder ? Pooling::kMean : Pooling::kLast;
     TRY(const uint32_t kind, keys.count_or("pooling_type", 0, 4, 0));  // 0: the file leaves it open
     if (kind == 1) spec.pooling = Pooling::kMean;
     if (kind == 2) spec.pooling = Pooling::kFirst;
     if (kind == 3) spec.pooling = Pooling::kLast;
-    if (kind == 4)
-        return fail(ErrorCode::kUnsupported, "{} is 4 (a rank head), which is not supported",
-                    keys.full("pooling_type"));
+    if (kind != 4) return {};
+    if (!family.encoder)
+        return fail(ErrorCode::kUnsupported, "{} is 4 (a rank head), which is not supported for {}",
+                    keys.full("pooling_type"), family.name);
+    if (!spec.rank_head)
+        return fail(
+            ErrorCode::kBadFile,
+            "{} is 4 (a rank head), but there is no tensor cls.output.weight or cls.weight with one row",
+            keys.full("pooling_type"));
+    spec.pooling = Pooling::kRank;
     return {};
 }
 
@@ -233,7 +248,7 @@ Result<ModelSpec> derive_spec(const GgufFile& file) {
     TRY(spec.ffn.dim, keys.count_or("feed_forward_length", 1, kDimMax, 4 * spec.dim));
     TRY_VOID(read_experts(keys, *family, spec));
     TRY_VOID(read_ends(keys, *family, spec));
-    TRY_VOID(read_pooling(keys, *family, spec));
+    TRY_VOID(read_pooling(keys, *family, file, spec));
     TRY_VOID(read_residual(keys, *family, file, spec));
     return spec;
 }

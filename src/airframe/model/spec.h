@@ -13,7 +13,12 @@
 namespace airframe {
 
 // How the rows of a text become one vector.
-enum class Pooling : uint8_t { kMean, kFirst, kLast };
+enum class Pooling : uint8_t {
+    kMean,
+    kFirst,
+    kLast,
+    kRank,  // no vector but one number, by the model's rank head: how well a pair of texts goes together
+};
 enum class RopeScaling : uint8_t { kNone, kLinear, kYarn, kLongRope, kLlama3 };
 
 // Immutable; counts in elements, lengths in tokens.
@@ -64,7 +69,8 @@ struct ModelSpec {
     bool parallel_residual = false;
     bool encoder = false;  // sees in both directions, gives embeddings and no logits
     Pooling pooling =
-        Pooling::kMean;  // the file's own; mean for encoders and last for others where it is silent
+        Pooling::kMean;      // the file's own; mean for encoders and last for others where it is silent
+    bool rank_head = false;  // an encoder whose file has one
 };
 
 // Errors: kUnsupported (a family that is not known: message lists those that are), kBadFile naming the key,

@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "airframe/model/weight_check.h"
@@ -12,6 +13,8 @@ namespace {
 using base::ErrorCode;
 using base::fail;
 using base::Result;
+
+constexpr int64_t kSegmentsMax = 16;  // of published models: 1 or 2
 
 std::string shape_text(const TensorInfo& tensor) {
     return fmt::format("[{}]", fmt::join(std::span(tensor.dims).first(tensor.n_dims), ", "));
@@ -48,22 +51,26 @@ class Loader {
         return weight;
     }
 
-    // A vector as f32, whatever the file stores it in.
-    Result<std::vector<float>> values(const std::string& name, int64_t n) {
+    // All of a small tensor as f32, whatever the file stores it in: [rows, cols].
+    Result<std::vector<float>> values(const std::string& name, int64_t rows, int64_t cols) {
         const TensorInfo* tensor = file_.find_tensor(name);
         if (tensor == nullptr) return fail(ErrorCode::kBadFile, "the tensor {} is missing", name);
-        if (tensor->elements() != n || tensor->dims[0] != n)
+        if (tensor->elements() != rows * cols || tensor->dims[0] != cols)
             return fail(ErrorCode::kBadFile, "the tensor {} has the shape {}, expected [{}]", name,
-                        shape_text(*tensor), n);
+                        shape_text(*tensor),
+                        rows == 1 ? fmt::to_string(cols) : fmt::format("{}, {}", cols, rows));
         const QuantTraits& type = traits(tensor->type);
-        if (type.dequantize_row == nullptr || n % type.block_elems != 0)
+        if (type.dequantize_row == nullptr || cols % type.block_elems != 0)
             return fail(ErrorCode::kUnsupported,
                         "the tensor {} has the type {}; a vector of numbers is needed", name, type.name);
-        TRY_VOID(check_finite(*tensor, 1));
-        std::vector<float> out(static_cast<size_t>(n));
-        type.dequantize_row(tensor->data, out.data(), n);
+        TRY_VOID(check_finite(*tensor, rows));
+        std::vector<float> out(static_cast<size_t>(rows * cols));
+        for (int64_t r = 0; r < rows; ++r)
+            type.dequantize_row(tensor->data + r * row_bytes(tensor->type, cols), out.data() + r * cols,
+                                cols);
         return out;
     }
+    Result<std::vector<float>> values(const std::string& name, int64_t n) { return values(name, 1, n); }
 
     Result<Weight> vector(const std::string& name, int64_t n) {
         TRY(auto data, values(name, n));
@@ -108,6 +115,7 @@ class Loader {
     Result<void> head_norms(const std::string& prefix, LayerWeights& layer);
     Result<void> dense_ffn(const std::string& prefix, LayerWeights& layer);
     Result<void> encoder_ends();
+    Result<void> rank_head();
     Result<void> experts(const std::string& prefix, MoeWeights& moe);
 
     // So many that decoding them takes milliseconds, whatever the size of the file; of a small file all.
@@ -238,18 +246,29 @@ Result<LayerWeights> Loader::layer(uint32_t index) {
 
 Result<void> Loader::encoder_ends() {
     TRY(out_.embedding_norm, norm("token_embd_norm", spec_.dim));
-    const TensorInfo* types = file_.find_tensor("token_types.weight");
-    if (types == nullptr) return {};
-    if (types->dims[0] != spec_.dim)
-        return fail(ErrorCode::kBadFile,
-                    "the tensor token_types.weight has the shape {}, expected rows of {}", shape_text(*types),
-                    spec_.dim);
-    TRY_VOID(check_finite(*types, 1));
-    const QuantTraits& type = traits(types->type);
-    if (type.dequantize_row == nullptr || types->dims[0] % type.block_elems != 0)
-        return fail(ErrorCode::kUnsupported, "the tensor token_types.weight has the type {}", type.name);
-    out_.token_type.resize(spec_.dim);
-    type.dequantize_row(types->data, out_.token_type.data(), spec_.dim);
+    if (const TensorInfo* types = file_.find_tensor("token_types.weight")) {
+        const int64_t segments = std::clamp<int64_t>(types->dims[1], 1, kSegmentsMax);
+        TRY(out_.token_types, values("token_types.weight", segments, spec_.dim));
+    }
+    return rank_head();
+}
+
+// As converters write it: a dense layer `cls` and the row `cls.output`, or that row alone, under either name.
+Result<void> Loader::rank_head() {
+    if (!spec_.rank_head) return {};
+    RankHead& head = out_.rank;
+    const bool two_layers = has("cls.output.weight") && has("cls.weight");
+    if (two_layers) {
+        TRY(head.dense, values("cls.weight", spec_.dim, spec_.dim));
+    }
+    if (two_layers && has("cls.bias")) {
+        TRY(head.dense_bias, values("cls.bias", spec_.dim));
+    }
+    const std::string out = has("cls.output.weight") ? "cls.output" : "cls";
+    TRY(head.out, values(out + ".weight", spec_.dim));
+    if (!has(out + ".bias")) return {};
+    TRY(const auto bias, values(out + ".bias", 1));
+    head.out_bias = bias.front();
     return {};
 }
 

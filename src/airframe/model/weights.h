@@ -8,6 +8,7 @@
 
 #include "airframe/backend/backend.h"
 #include "airframe/gguf/gguf.h"
+#include "airframe/model/rank_head.h"
 #include "airframe/model/rope_table.h"
 #include "airframe/model/spec.h"
 #include "base/result.h"
@@ -29,9 +30,9 @@ struct LayerWeights {
 
 struct Weights {
     Weight embedding, positions;
-    Norm embedding_norm;  // encoders
-    std::vector<float>
-        token_type;  // [dim], added to every embedding: the row of the first segment; may be empty
+    Norm embedding_norm;             // encoders
+    std::vector<float> token_types;  // [segments, dim], added to the embeddings; may be empty
+    RankHead rank;
     std::vector<LayerWeights> layers;
     Norm output_norm;
     Linear head;

@@ -2,7 +2,9 @@
 // has the engine's contract (events, cancellation, limits) without any mathematics. For test files only.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <condition_variable>
 #include <deque>
 #include <list>
@@ -12,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "airframe/engine/embed_queue.h"
 #include "shimmy/service/loaded_model.h"
 
 namespace shimmy {
@@ -64,6 +67,9 @@ struct FakeScript {
     uint32_t queue = 256;
     std::string fail_after;         // after this much of the answer the request fails
     std::atomic<bool> admit{true};  // false: requests stay queued
+    bool ranks = false;             // has a rank head
+
+    std::atomic<int> embed_cancelled{0};
 
     std::atomic<int> running{0};  // submitted, neither over nor cancelled
     std::atomic<int> cancelled{0};
@@ -75,7 +81,9 @@ struct FakeScript {
 class FakeEngine final : public airframe::Engine {
   public:
     explicit FakeEngine(std::shared_ptr<FakeScript> script)
-        : script_(std::move(script)), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+        : script_(std::move(script)),
+          spec_(spec_of(*script_)),
+          thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
     base::Result<std::unique_ptr<airframe::EventStream>> submit(airframe::EngineRequest request) override {
         const size_t prompt = request.prompt.size();
@@ -100,6 +108,17 @@ class FakeEngine final : public airframe::Engine {
         changed_.notify_all();
         return std::make_unique<Stream>(sequence);
     }
+    // A vector says how many tokens there are and which one is the first; a score, how many tokens of the
+    // second text occur in the first one.
+    base::Result<void> embed(airframe::EmbedRequest request) override {
+        TRY(const auto pooling, airframe::check_embed(request, spec_, {}, script_->ctx_tokens));
+        std::lock_guard lock(mutex_);
+        if (embeddings_.size() >= script_->queue)
+            return base::fail(base::ErrorCode::kQueueFull, "the queue is full");
+        embeddings_.push_back({std::move(request), pooling});
+        changed_.notify_all();
+        return {};
+    }
     const airframe::ModelSpec& spec() const override { return spec_; }
     const airframe::Tokenizer& tokenizer() const override { return tokenizer_; }
     uint32_t ctx_tokens() const override { return script_->ctx_tokens; }
@@ -109,6 +128,49 @@ class FakeEngine final : public airframe::Engine {
     airframe::EngineStats stats() const override { return {}; }
 
   private:
+    struct Embedding {
+        airframe::EmbedRequest request;
+        airframe::Pooling pooling;
+    };
+
+    static airframe::ModelSpec spec_of(const FakeScript& script) {
+        airframe::ModelSpec spec{.family = "fake", .vocab = 258, .dim = 3};
+        spec.rank_head = script.ranks;
+        return spec;
+    }
+
+    static std::vector<float> vector_of(const airframe::EmbedText& text, airframe::Pooling pooling) {
+        const auto second = text.tokens.begin() + std::max(text.second_from, 0);
+        if (pooling == airframe::Pooling::kRank)
+            return {static_cast<float>(std::count_if(second, text.tokens.end(), [&](airframe::TokenId id) {
+                return std::find(text.tokens.begin(), second, id) != second;
+            }))};
+        const auto n = static_cast<float>(text.tokens.size()), first = static_cast<float>(text.tokens[0]);
+        const float length = std::sqrt(n * n + first * first + 1);
+        return {n / length, first / length, 1 / length};
+    }
+
+    // REQUIRES: mutex_ held by `lock`, which is open while a request ends.
+    void run_embeddings(std::unique_lock<std::mutex>& lock) {
+        while (!embeddings_.empty()) {
+            Embedding& first = embeddings_.front();
+            const bool cancelled = first.request.stop.stop_requested();
+            if (!cancelled && !script_->admit) return;
+            Embedding now = std::move(first);
+            embeddings_.pop_front();
+            lock.unlock();
+            if (cancelled) {
+                script_->embed_cancelled += 1;
+                now.request.done(base::fail(base::ErrorCode::kCancelled, "cancelled"));
+            } else {
+                std::vector<std::vector<float>> vectors;
+                for (const auto& text : now.request.texts) vectors.push_back(vector_of(text, now.pooling));
+                now.request.done(std::move(vectors));
+            }
+            lock.lock();
+        }
+    }
+
     static constexpr size_t kEventsMax = 256;  // unread ones; then the sequence stalls
 
     struct Sequence {
@@ -164,7 +226,8 @@ class FakeEngine final : public airframe::Engine {
         std::unique_lock lock(mutex_);
         while (!stop.stop_requested()) {
             changed_.wait_for(lock, stop, std::chrono::milliseconds(1),
-                              [this] { return !sequences_.empty(); });
+                              [this] { return !sequences_.empty() || !embeddings_.empty(); });
+            run_embeddings(lock);
             auto now = sequences_;
             lock.unlock();
             std::erase_if(now, [this](const auto& each) { return !step(*each); });
@@ -172,6 +235,8 @@ class FakeEngine final : public airframe::Engine {
             lock.lock();
             std::erase_if(sequences_, [](const auto& each) { return each->produced == kOver; });
         }
+        for (auto& each : embeddings_)
+            each.request.done(base::fail(base::ErrorCode::kUnavailable, "the model is being unloaded"));
         for (const auto& each : sequences_) {
             each->send(
                 airframe::Failed{{base::ErrorCode::kUnavailable, "the model is being unloaded", {}, {}}});
@@ -238,6 +303,7 @@ class FakeEngine final : public airframe::Engine {
     const std::shared_ptr<FakeScript> script_;
     const ByteTokenizer tokenizer_;
     const airframe::ModelSpec spec_;
+    std::deque<Embedding> embeddings_;
     std::mutex mutex_;
     std::condition_variable_any changed_;
     std::list<std::shared_ptr<Sequence>> sequences_;

@@ -1,0 +1,36 @@
+// What a call that throws leaves behind: an error of the one request it was made for.
+#pragma once
+
+#include <exception>
+#include <new>
+#include <optional>
+
+#include "base/result.h"
+
+namespace airframe {
+
+inline base::Error out_of_memory() {
+    return {.code = base::ErrorCode::kOutOfMemory,
+            .message = "There is not enough memory for this request.",
+            .param = {},
+            .detail = "out_of_memory"};
+}
+
+// The error that a throwing call has left, or nothing.
+template <class Call>
+std::optional<base::Error> error_of(Call call) {
+    try {
+        call();
+        return std::nullopt;
+    } catch (const std::bad_alloc&) {
+        return out_of_memory();
+    } catch (const std::exception& exception) {
+        return base::Error{
+            .code = base::ErrorCode::kInternal,
+            .message = fmt::format("A fault inside the engine ended this request: {}", exception.what()),
+            .param = {},
+            .detail = "internal_error"};
+    }
+}
+
+}  // namespace airframe
