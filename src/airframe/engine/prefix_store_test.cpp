@@ -2,7 +2,9 @@
 #include "airframe/engine/prefix_store.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "airframe/engine/engine.h"
@@ -136,6 +138,25 @@ TEST_F(PrefixStoreTest, ADirectoryThatCannotBeUsedCostsTheCacheOnly) {
     fs::remove(dir_);
     dir_ = "/dev/full/cache";
     EXPECT_EQ(ask().tokens, first.tokens);
+}
+
+// A limit on the size of files stops writing half-way, as a full disk does.
+TEST_F(PrefixStoreTest, ADiskThatFillsUpCostsTheCacheOnly) {
+    const Answer first = ask();
+    const auto whole = fs::file_size(files().front());
+    fs::remove(files().front());
+    rlimit before{};
+    ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const auto old = std::signal(SIGXFSZ, SIG_IGN);
+    rlimit low = before;
+    low.rlim_cur = whole / 2;
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &low), 0);
+    EXPECT_EQ(ask().tokens, first.tokens);
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+    std::signal(SIGXFSZ, old);
+    EXPECT_TRUE(files().empty()) << "nothing half-written stays";
+    EXPECT_EQ(ask().tokens, first.tokens);
+    EXPECT_EQ(ask().cached_tokens, 192) << "and with room again it is kept";
 }
 
 TEST_F(PrefixStoreTest, TheBoundHolds) {
