@@ -21,7 +21,7 @@ namespace shimmy {
 namespace {
 
 struct ServeOptions {
-    std::string bind = "auto";
+    ListenOptions listen;
     std::string model_path;
     std::string chat_template;
     SurfaceOptions surface;
@@ -134,7 +134,7 @@ void print_banner(const Server& server, const Catalog& catalog, const ServeOptio
 }
 
 base::Result<int> run_serve(const ServeOptions& options, const GlobalOptions& global) {
-    TRY(std::string bind, bind_address(options.bind));
+    TRY(std::string bind, bind_address(options.listen));
     Discovery found = find_models(global, options.model_path);
     TRY_VOID(check_named_files(found, options));
     const std::string default_id = choose_default(found);
@@ -163,15 +163,19 @@ base::Result<int> run_serve(const ServeOptions& options, const GlobalOptions& gl
 void add_serve(CommandLine line) {
     auto options = std::make_shared<ServeOptions>();
     CLI::App* command = line.add(options, "serve", "Start the OpenAI-compatible server", run_serve);
-    command->add_option("--bind", options->bind, "HOST:PORT to listen on; port 0: any free one")
-        ->capture_default_str();
-    command->add_option("--model-path", options->model_path, "A GGUF file to serve, as the default model");
+    CLI::Option* bind =
+        command->add_option("--bind", options->listen.bind, "HOST:PORT to listen on; port 0: any free one");
+    bind->capture_default_str();
+    command->add_option("--host", options->listen.host, "The host alone")->excludes(bind);
+    command->add_option("--port", options->listen.port, "The port alone")->excludes(bind);
+    command->add_option("--model-path,-m,--model,FILE", options->model_path,
+                        "A GGUF file to serve, as the default model");
     add_chat_template_option(*command, options->chat_template);
     add_surface_options(*command, options->surface);
     add_serving_options(*command, options->serving);
     command->footer(
         "Serves every model found on this machine; the first request for a model loads it.\n\n"
-        "Without --bind: SHIMMY_BIND_ADDRESS, else SHIMMY_HOST and SHIMMY_PORT, else 127.0.0.1 and the first "
+        "Without these: SHIMMY_BIND_ADDRESS, else SHIMMY_HOST and SHIMMY_PORT, else 127.0.0.1 and the first "
         "free port\n"
         "from 11435 on. Other variables: SHIMMY_BASE_GGUF (the default model's file), SHIMMY_MODEL_PATHS "
         "(further\n"
@@ -181,7 +185,7 @@ void add_serve(CommandLine line) {
         "SIGTERM or Ctrl+C lets running requests finish; a second one ends at once.\n\n"
         "Examples:\n"
         "  shimmy serve\n"
-        "  shimmy serve --model-path ~/models/llama-3.2-1b-instruct-q4_k_m.gguf\n"
+        "  shimmy serve ~/models/llama-3.2-1b-instruct-q4_k_m.gguf --port 8080\n"
         "  shimmy serve --bind 0.0.0.0:8080 --ctx 8192\n"
         "  shimmy serve --unix-socket /run/user/1000/shimmy.sock\n"
         "  SHIMMY_PORT=8080 shimmy serve");

@@ -126,7 +126,7 @@ base::Result<ServeLoad> measure_load(Engine& engine, uint32_t streams, const Ser
     }
     const auto outputs = static_cast<double>(readers.tokens());
     load.output_tokens_per_s = outputs / load.seconds;
-    load.all_tokens_per_s = (outputs + double{streams} * lengths.prompt_tokens) / load.seconds;
+    load.all_tokens_per_s = (outputs + static_cast<double>(streams) * lengths.prompt_tokens) / load.seconds;
     load.accepted_draft_share = outputs > 0 ? accepted / outputs : 0;
     load.first_token_s = percentiles(std::move(first));
     load.between_tokens_s = percentiles(std::move(gaps));

@@ -106,11 +106,12 @@ void apply_prefill_chunk(GlobalOptions& global, std::vector<std::string>& warnin
 
 }  // namespace
 
-base::Result<std::string> bind_address(const std::string& option) {
-    if (!option.empty() && option != "auto") return option;
-    if (auto address = base::env("SHIMMY_BIND_ADDRESS")) return *std::move(address);
-    const auto host = base::env("SHIMMY_HOST");
-    const auto port = base::env("SHIMMY_PORT");
+base::Result<std::string> bind_address(const ListenOptions& options) {
+    if (!options.bind.empty() && options.bind != "auto") return options.bind;
+    const bool named = !options.host.empty() || options.port;
+    if (auto address = base::env("SHIMMY_BIND_ADDRESS"); address && !named) return *std::move(address);
+    const auto host = options.host.empty() ? base::env("SHIMMY_HOST") : std::optional(options.host);
+    const auto port = options.port ? std::optional(std::to_string(*options.port)) : base::env("SHIMMY_PORT");
     if (!host && !port) return std::string{};
     if (port && !parse_number<uint16_t>(*port))
         return base::fail(base::ErrorCode::kInvalidArgument, "SHIMMY_PORT={} is not a port (0 to 65535)",

@@ -24,26 +24,28 @@ class Settings : public testing::Test {
 };
 
 TEST_F(Settings, BindPrecedence) {
-    EXPECT_EQ(bind_address("auto").value(), "");
-    EXPECT_EQ(bind_address("").value(), "");
+    EXPECT_EQ(bind_address({.bind = "auto"}).value(), "");
+    EXPECT_EQ(bind_address({.bind = ""}).value(), "");
     set("SHIMMY_PORT", "8080");
-    EXPECT_EQ(bind_address("auto").value(), "127.0.0.1:8080");
+    EXPECT_EQ(bind_address({.bind = "auto"}).value(), "127.0.0.1:8080");
     set("SHIMMY_HOST", "0.0.0.0");
-    EXPECT_EQ(bind_address("auto").value(), "0.0.0.0:8080");
+    EXPECT_EQ(bind_address({.bind = "auto"}).value(), "0.0.0.0:8080");
     set("SHIMMY_BIND_ADDRESS", "10.0.0.1:99");
-    EXPECT_EQ(bind_address("auto").value(), "10.0.0.1:99");
-    EXPECT_EQ(bind_address("127.0.0.1:1").value(), "127.0.0.1:1");
+    EXPECT_EQ(bind_address({.bind = "auto"}).value(), "10.0.0.1:99");
+    EXPECT_EQ(bind_address({.bind = "127.0.0.1:1"}).value(), "127.0.0.1:1");
+    EXPECT_EQ(bind_address({.port = 81}).value(), "0.0.0.0:81") << "SHIMMY_HOST and --port";
+    EXPECT_EQ(bind_address({.host = "::1", .port = 0}).value(), "[::1]:0");
 }
 
 TEST_F(Settings, HostAlone) {
     set("SHIMMY_HOST", "::1");
-    EXPECT_EQ(bind_address("").value(), "[::1]:11435");
+    EXPECT_EQ(bind_address({.bind = ""}).value(), "[::1]:11435");
 }
 
 TEST_F(Settings, BadPort) {
     for (const char* port : {"http", "65536", "-1", "80x"}) {
         set("SHIMMY_PORT", port);
-        const auto address = bind_address("");
+        const auto address = bind_address({.bind = ""});
         ASSERT_FALSE(address) << port;
         EXPECT_THAT(address.error().message, HasSubstr(port));
     }
