@@ -83,7 +83,8 @@ export class Shimmy {
     );
   }
 
-  // Sends bytes as they stand; resolves to all that comes back until the server closes or `ms` have passed.
+  // Sends bytes as they stand; resolves to all that comes back, a character a byte, until the server closes or `ms` have
+  // passed.
   raw(bytes, ms = 5_000) {
     return new Promise((resolve, reject) => {
       let received = '';
@@ -93,7 +94,7 @@ export class Shimmy {
         resolve(received);
       };
       const timer = setTimeout(done, ms);
-      socket.on('data', (data) => (received += data));
+      socket.on('data', (data) => (received += data.toString('latin1')));
       socket.on('close', () => {
         clearTimeout(timer);
         done();

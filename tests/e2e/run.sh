@@ -11,6 +11,8 @@ mkdir -p "$2"
 cd "$2"
 shift 2
 
+rm -rf golden
+cp -r "$here"/golden .
 cp "$here"/*.mjs "$here"/package.json "$here"/package-lock.json "$here"/.npmrc .
 if ! cmp -s package-lock.json installed-lock.json; then
     if ! npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; then
