@@ -55,6 +55,26 @@ test('every route that takes a body is tried here', () => {
   assert.deepEqual(api.posts().map(([path]) => path).sort(), Object.keys(requests).sort());
 });
 
+// The fields of an interface in the types of the package `openai`, in the pinned version.
+function fieldsOfSdk(file, name) {
+  const types = readFileSync(join(import.meta.dirname, 'node_modules/openai/resources', file), 'utf8');
+  const [, body] = new RegExp(`export interface ${name} \\{\n(.*?)\n\\}`, 's').exec(types);
+  return [...body.matchAll(/^    (\w+)\??:/gm)].map((match) => match[1]);
+}
+
+test('every parameter that the client openai knows is described', () => {
+  const requestsOfSdk = [
+    ['/chat/completions', 'chat/completions/completions.d.ts', 'ChatCompletionCreateParamsBase'],
+    ['/completions', 'completions.d.ts', 'CompletionCreateParamsBase'],
+  ];
+  for (const [path, file, name] of requestsOfSdk) {
+    const known = Object.keys(parametersOf(api.document.paths[path].post));
+    const fields = fieldsOfSdk(file, name);
+    assert.ok(fields.length > 10, `${name}: ${fields}`);
+    assert.deepEqual(fields.filter((field) => !known.includes(field)), [], name);
+  }
+});
+
 const typesOf = (schema) => [schema.type].flat();
 
 // Values that the schema excludes.

@@ -10,9 +10,15 @@
 namespace shimmy {
 namespace {
 
-struct OpenapiOptions {};
+struct OpenapiOptions {
+    bool as_json = false;
+};
 
-base::Result<int> run_openapi(const OpenapiOptions&, const GlobalOptions&) {
+base::Result<int> run_openapi(const OpenapiOptions& options, const GlobalOptions&) {
+    if (options.as_json) {
+        fmt::print("{}\n", boost::json::serialize(openapi_document(kVersion)));
+        return kExitOk;
+    }
     fmt::print("{}", openapi_yaml(kVersion));
     return kExitOk;
 }
@@ -20,8 +26,10 @@ base::Result<int> run_openapi(const OpenapiOptions&, const GlobalOptions&) {
 }  // namespace
 
 void add_openapi(CommandLine line) {
-    line.add(std::make_shared<OpenapiOptions>(), "openapi", "Print docs/openapi.yaml", run_openapi)
-        ->group("");
+    const auto options = std::make_shared<OpenapiOptions>();
+    CLI::App* command = line.add(options, "openapi", "Print docs/openapi.yaml", run_openapi);
+    command->group("");  // hidden
+    command->add_flag("--json", options->as_json, "As JSON");
 }
 
 }  // namespace shimmy
