@@ -91,7 +91,7 @@ class Compat(unittest.TestCase):
     def has_test(file, title):
         text = file.read_text(encoding="utf-8")
         if file.suffix == ".mjs":
-            return f"test('{title}'" in text
+            return f"test('{title}'," in text
         suite, _, name = title.partition(".")
         return re.search(rf"TEST(_F|_P)?\({re.escape(suite)}, {re.escape(name)}\)", text) is not None
 
