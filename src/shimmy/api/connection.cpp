@@ -72,7 +72,9 @@ void Connection::close() {
 
 void Connection::drain() {
     keep_alive_ = false;
-    if (phase_ == Phase::kHandshake || (phase_ == Phase::kIdle && input_.empty())) close();
+    const bool waits = phase_ == Phase::kHandshake || (phase_ == Phase::kIdle && input_.empty()) ||
+                       (phase_ == Phase::kUpgraded && reply_ && reply_->awaits_client());
+    if (waits) close();
 }
 
 void Connection::check_deadline(Time now) {
@@ -98,7 +100,7 @@ void Connection::check_deadline(Time now) {
             }
             break;
         case Phase::kBody:
-            if (spent > limits.body + std::chrono::seconds(body_received_bytes_ / limits.body_bytes_per_s)) {
+            if (spent > body_time()) {
                 refuse({base::ErrorCode::kDeadline,
                         "The request's body did not arrive in time.",
                         {},
@@ -108,12 +110,20 @@ void Connection::check_deadline(Time now) {
         case Phase::kLinger:
             if (spent > limits.linger) close();
             break;
+        case Phase::kUpgraded:
+            if (reply_ && reply_->awaits_client() && spent > body_time()) return close();
+            [[fallthrough]];
         case Phase::kAnswering:
             break_silence(now);
             break;
         case Phase::kClosed:
             break;
     }
+}
+
+std::chrono::milliseconds Connection::body_time() const {
+    const HttpLimits& limits = loop_.shared().limits;
+    return limits.body + std::chrono::seconds(body_received_bytes_ / limits.body_bytes_per_s);
 }
 
 // ---- reading
@@ -138,13 +148,15 @@ void Connection::on_read(boost::system::error_code error, size_t bytes) {
     if (phase_ == Phase::kClosed) return;
     if (ClientStream::ended(error)) return on_peer_end();
     if (error) return close();
-    if (phase_ == Phase::kBody && !count_body(bytes)) {
+    if (phase_ == Phase::kBody && !hold_body(body_received_bytes_ + bytes)) {
         return refuse({base::ErrorCode::kOutOfMemory,
                        "The requests being read exceed this server's memory; try again.",
                        {},
                        {}});
     }
-    if (phase_ != Phase::kLinger && !refused_) {
+    if (phase_ == Phase::kUpgraded) {
+        receive(std::string_view(read_buffer_).substr(0, bytes));
+    } else if (phase_ != Phase::kLinger && !refused_) {
         input_.append(read_buffer_, 0, bytes);
         advance();
     }
@@ -153,18 +165,27 @@ void Connection::on_read(boost::system::error_code error, size_t bytes) {
 
 void Connection::on_peer_end() {
     peer_ended_ = true;
-    const bool answer_still_comes = phase_ == Phase::kAnswering && (answered_ || !reply_);
+    const bool answering = phase_ == Phase::kAnswering || phase_ == Phase::kUpgraded;
+    const bool answer_still_comes = answering && (answered_ || !reply_);
     if (!answer_still_comes) close();
 }
 
-bool Connection::count_body(size_t bytes) {
-    body_received_bytes_ += bytes;
+bool Connection::hold_body(size_t bytes) {
     HttpShared& shared = loop_.shared();
-    return shared.body_bytes.fetch_add(bytes) + bytes <= shared.limits.all_bodies_bytes;
+    const size_t more =
+        bytes - std::exchange(body_received_bytes_, bytes);  // less: wraps, and so does the sum
+    return shared.body_bytes.fetch_add(more) + more <= shared.limits.all_bodies_bytes;
 }
 
-void Connection::forget_body() {
-    loop_.shared().body_bytes.fetch_sub(std::exchange(body_received_bytes_, 0));
+void Connection::forget_body() { hold_body(0); }
+
+void Connection::receive(std::string_view bytes) {
+    if (!reply_) return;  // all has been said
+    if (!hold_body(reply_->receive(bytes))) {
+        base::log_debug("a WebSocket's message exceeds the server's memory: closed");
+        return close();
+    }
+    if (!writing_) pump();
 }
 
 void Connection::advance() {

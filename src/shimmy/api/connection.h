@@ -2,6 +2,7 @@
 //
 //   handshake (TLS) -> idle -> header -> body -> answering -> idle …            any -> linger (a refused
 //   client reads why) -> closed
+//   answering -> upgraded (WebSocket: the reply has the stream to itself) -> linger
 // It always reads, also while answering: that is how it learns at once that the client has gone, which drops
 // the reply and so cancels its generation. What it reads then belongs to the next request and waits, bounded,
 // in `input_`. A client that only ends its own side still gets an answer that is ready, but nothing is
@@ -33,18 +34,20 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void close();
 
   private:
-    enum class Phase : uint8_t { kHandshake, kIdle, kHeader, kBody, kAnswering, kLinger, kClosed };
+    enum class Phase : uint8_t { kHandshake, kIdle, kHeader, kBody, kAnswering, kUpgraded, kLinger, kClosed };
     using Time = base::Clock::time_point;
 
     static void release_if_large(std::string& buffer);
 
     void enter(Phase phase);
+    std::chrono::milliseconds body_time() const;  // for what has come of it so far
     void on_handshake(boost::system::error_code error);
     void read_more();
     void on_read(boost::system::error_code error, size_t bytes);
     void on_peer_end();
 
-    bool count_body(size_t bytes);
+    bool hold_body(size_t bytes);  // in all; false: more than the server's memory allows
+    void receive(std::string_view bytes);
     void forget_body();
     void advance();  // as far as `input_` goes
     bool feed();     // false: more input is needed, or this request is decided
@@ -54,6 +57,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
     void deliver(std::unique_ptr<Reply> reply);
     void pump();
+    void on_head(const ResponseHead& head, size_t body_bytes);
     void break_silence(Time now);
 
     void write_more();

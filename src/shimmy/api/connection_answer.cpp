@@ -45,20 +45,10 @@ void Connection::deliver(std::unique_ptr<Reply> reply) {
 }
 
 void Connection::pump() {
-    if (!reply_ || phase_ != Phase::kAnswering) return;
+    if (!reply_ || (phase_ != Phase::kAnswering && phase_ != Phase::kUpgraded)) return;
     ReplyOutput output;
     reply_->pump(output);
-    if (output.has_head) {
-        chunked_ = output.head.streamed && !http_1_0_;
-        if (output.head.streamed && http_1_0_)
-            keep_alive_ = false;  // the end of the body is the end of the connection
-        append_head(output_, output.head,
-                    {.http_1_0 = http_1_0_,
-                     .keep_alive = keep_alive_,
-                     .request_id = request_id_,
-                     .extra_headers = extra_headers_,
-                     .body_bytes = output.body.size()});
-    }
+    if (output.has_head) on_head(output.head, output.body.size());
     if (!output.body.empty() && !head_only_) {
         if (chunked_) {
             append_chunk(output_, output.body);
@@ -78,6 +68,21 @@ void Connection::pump() {
             if (self && !self->writing_) self->pump();
         });
     }
+    if (output.has_head && phase_ == Phase::kUpgraded && !input_.empty()) receive(std::exchange(input_, {}));
+}
+
+void Connection::on_head(const ResponseHead& head, size_t body_bytes) {
+    chunked_ = head.streamed && !http_1_0_;
+    const bool upgraded = head.status == 101;
+    // The end of such a body is the end of the connection.
+    if ((head.streamed && http_1_0_) || upgraded) keep_alive_ = false;
+    append_head(output_, head,
+                {.http_1_0 = http_1_0_,
+                 .keep_alive = keep_alive_,
+                 .request_id = request_id_,
+                 .extra_headers = extra_headers_,
+                 .body_bytes = body_bytes});
+    if (upgraded) enter(Phase::kUpgraded);
 }
 
 // A long prefill says nothing for as long as it takes, and clients and proxies give up on silence.
@@ -166,7 +171,7 @@ void Connection::on_written(boost::system::error_code error, size_t bytes) {
     if (error) return close();
     written_bytes_ += bytes;
     if (written_bytes_ < in_flight_.size() || !output_.empty()) return write_more();
-    if (phase_ != Phase::kAnswering) return;  // an interim response
+    if (phase_ != Phase::kAnswering && phase_ != Phase::kUpgraded) return;  // an interim response
     if (answered_) {
         finish_answer();
     } else {

@@ -12,8 +12,9 @@ namespace shimmy {
 
 struct ApiContext {
     Service& service;
-    const std::string version;  // of the program
-    std::string base_url;       // "http://127.0.0.1:11435"
+    const std::string version;     // of the program
+    std::string base_url;          // "http://127.0.0.1:11435"
+    size_t message_bytes_max = 0;  // of a WebSocket
 };
 
 // native.cpp
@@ -39,5 +40,8 @@ std::unique_ptr<Reply> handle_apply_template(ApiContext& context, ApiRequest req
 // native_generate.cpp
 std::unique_ptr<Reply> handle_generate(ApiContext& context, ApiRequest request);
 std::unique_ptr<Reply> handle_infill(ApiContext& context, ApiRequest request);
+
+// ws_generate.cpp
+std::unique_ptr<Reply> handle_ws_generate(ApiContext& context, ApiRequest request);
 
 }  // namespace shimmy

@@ -24,7 +24,7 @@ void append_head(std::string& out, const ResponseHead& head, const HeadContext& 
     const auto to = std::back_inserter(out);
     fmt::format_to(to, "HTTP/1.1 {} {}\r\nDate: {}\r\n", head.status, reason_phrase(head.status),
                    http_date());
-    if (head.status != 204) {
+    if (head.status != 101 && head.status != 204) {
         fmt::format_to(to, "Content-Type: {}\r\n", head.content_type);
         if (!head.streamed) {
             fmt::format_to(to, "Content-Length: {}\r\n", context.body_bytes);
@@ -35,7 +35,8 @@ void append_head(std::string& out, const ResponseHead& head, const HeadContext& 
     for (const auto& [name, value] : head.headers) fmt::format_to(to, "{}: {}\r\n", name, value);
     out += context.extra_headers;
     fmt::format_to(to, "x-request-id: {}\r\n", context.request_id);
-    if (!context.keep_alive) {
+    const bool switches = head.status == 101;  // with a Connection header of its own
+    if (!context.keep_alive && !switches) {
         out += "Connection: close\r\n";
     } else if (context.http_1_0) {
         out += "Connection: keep-alive\r\n";

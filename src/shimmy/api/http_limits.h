@@ -9,6 +9,7 @@ namespace shimmy {
 struct HttpLimits {
     size_t header_bytes = 64 << 10;
     size_t body_bytes = 64 << 20;        // endpoints may allow less
+    size_t message_bytes = 4 << 20;      // of a WebSocket
     size_t all_bodies_bytes = 1 << 30;   // of all requests that are being read or parsed
     size_t read_ahead_bytes = 64 << 10;  // of further requests while one is being answered
     size_t connections = 4096;

@@ -8,6 +8,7 @@ namespace shimmy {
 namespace {
 
 constexpr std::pair<int, std::string_view> kReasons[] = {
+    {101, "Switching Protocols"},
     {200, "OK"},
     {204, "No Content"},
     {400, "Bad Request"},
@@ -18,6 +19,7 @@ constexpr std::pair<int, std::string_view> kReasons[] = {
     {408, "Request Timeout"},
     {413, "Content Too Large"},
     {415, "Unsupported Media Type"},
+    {426, "Upgrade Required"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},

@@ -69,6 +69,12 @@ class Reply {
     // What may be sent when nothing has been for a while, so that nobody on the way takes the connection for
     // dead; empty: nothing.
     virtual std::string_view keep_alive() const { return {}; }
+
+    // After a head of status 101 the connection is the reply's own: what the client sends comes here, and
+    // what pump() gives goes out as it is. Returns how many bytes it holds in memory. Followed by a pump().
+    virtual size_t receive(std::string_view) { return 0; }
+    // Then too: whether nothing happens until the client has said something, for which it has a time.
+    virtual bool awaits_client() const { return false; }
 };
 inline constexpr size_t kPumpBytes = 32 << 10;
 

@@ -5,6 +5,7 @@
 #include "shimmy/api/completion_handler.h"
 #include "shimmy/api/json_read.h"
 #include "shimmy/api/json_write.h"
+#include "shimmy/api/native_generate.h"
 #include "shimmy/api/openai_chat.h"
 #include "shimmy/api/openai_completions.h"
 
@@ -19,12 +20,6 @@ constexpr int32_t kGenerateTokens = 256;  // the original's default
 base::Result<void> want_one_choice(const OpenAiCall& call) {
     if (call.choices() == 1) return {};
     return std::unexpected(bad_value("n", "must be 1 here: this route tells one answer."));
-}
-
-void write_usage(JsonWriter& out, const airframe::Usage& usage) {
-    out.begin_object().key("prompt_tokens").value(usage.prompt_tokens);
-    out.key("completion_tokens").value(usage.completion_tokens);
-    out.key("total_tokens").value(usage.prompt_tokens + usage.completion_tokens).end_object();
 }
 
 // ---- /api/generate
@@ -43,6 +38,8 @@ base::Result<OpenAiCall> parse_conversation(const json::object& body) {
     return parse_openai_chat(chat);
 }
 
+}  // namespace
+
 base::Result<OpenAiCall> parse_generate(const json::object& body) {
     const Fields fields(body, "");
     const bool is_chat = fields.find("messages") != nullptr;
@@ -55,6 +52,14 @@ base::Result<OpenAiCall> parse_generate(const json::object& body) {
     call.stream = stream.value_or(true);
     return call;
 }
+
+void write_plain_usage(JsonWriter& out, const airframe::Usage& usage) {
+    out.begin_object().key("prompt_tokens").value(usage.prompt_tokens);
+    out.key("completion_tokens").value(usage.completion_tokens);
+    out.key("total_tokens").value(usage.prompt_tokens + usage.completion_tokens).end_object();
+}
+
+namespace {
 
 // Server-sent events with the text itself: a line each, as an event knows no line ends within one.
 void append_text_event(std::string_view text, std::string& out) {
@@ -91,7 +96,7 @@ class GenerateEncoder final : public Encoder {
         out.begin_object().key("response").value(choice.text).key("choices").begin_array().begin_object();
         out.key("index").value(0).key("text").value(choice.text).key("finish_reason");
         out.value(by_length ? "length" : "stop").end_object().end_array().key("usage");
-        write_usage(out, completion.totals.usage);
+        write_plain_usage(out, completion.totals.usage);
         out.end_object();
         return body;
     }

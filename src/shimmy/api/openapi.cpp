@@ -194,6 +194,7 @@ json::object components(const json::object& paths) {
 json::object openapi_document(std::string_view version) {
     json::object paths;
     for (const Endpoint& endpoint : endpoints()) {
+        if (endpoint.websocket) continue;
         std::string method(endpoint.method);
         for (char& c : method) c = static_cast<char>(c | 0x20);
         json::value& path = paths[text(endpoint.path)];

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "shimmy/api/errors.h"
@@ -34,9 +35,10 @@ TEST(OpenApi, HasEveryRoute) {
     const json::object& paths = document().at("paths").as_object();
     size_t operations = 0;
     for (const auto& path : paths) operations += path.value().as_object().size();
-    EXPECT_EQ(operations, endpoints().size());
+    EXPECT_EQ(operations, static_cast<size_t>(std::ranges::count(endpoints(), false, &Endpoint::websocket)));
     std::set<std::string_view> ids;
     for (const Endpoint& endpoint : endpoints()) {
+        if (endpoint.websocket) continue;
         EXPECT_FALSE(endpoint.operation.summary.empty()) << endpoint.path;
         EXPECT_TRUE(ids.insert(endpoint.operation.id).second) << endpoint.path << ": its id is taken";
         EXPECT_EQ(endpoint.operation.body != nullptr, endpoint.body_bytes_max > 0) << endpoint.path;

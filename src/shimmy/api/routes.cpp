@@ -86,6 +86,11 @@ constexpr Endpoint kEndpoints[] = {
      kAnyBody,
      {"generate", "native", "Continue a text or answer a conversation; streams unless stream is false",
       "GeneratedText", &kGenerateBody, true, "TextPiece"}},
+    {.method = "GET",
+     .path = "/ws/generate",
+     .handler = handle_ws_generate,
+     .runs_on = kIo,
+     .websocket = true},
 };
 
 int hex_digit(char c) {

@@ -28,8 +28,9 @@ struct Endpoint {
         path;  // with /v1 it is the same; may end in "/{name}", which takes the whole rest of the path
     std::unique_ptr<Reply> (*handler)(ApiContext& context, ApiRequest request);
     RunsOn runs_on;
-    size_t body_bytes_max;  // 0: no body is expected, and a small one ignored
-    Operation operation;    // for openapi.yaml
+    size_t body_bytes_max;   // 0: no body is expected, and a small one ignored
+    Operation operation;     // for openapi.yaml
+    bool websocket = false;  // no part of openapi.yaml, which has no words for it
 };
 inline constexpr size_t kAnyBody = ~size_t{0};  // up to the server's own limit
 

@@ -41,7 +41,7 @@ class RunningServer final : public Server {
     RunningServer(ServerOptions options, Doors doors, Service& service)
         : doors_(std::move(doors)),
           url_(doors_.url()),
-          app_({service, std::move(options.version), url_},
+          app_({service, std::move(options.version), url_, options.limits.message_bytes},
                {doors_.port.address, is_any_address(doors_.port.address), std::move(options.allowed_hosts)},
                std::move(options.keys), options.limits.body_bytes),
           http_(doors_.take_listeners(), app_,

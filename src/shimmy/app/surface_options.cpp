@@ -13,6 +13,7 @@ struct SizeLimit {
 constexpr SizeLimit kSizeLimits[] = {
     {"--max-header-bytes", "Longest headers of a request", &HttpLimits::header_bytes},
     {"--max-body-bytes", "Longest body of a request", &HttpLimits::body_bytes},
+    {"--max-message-bytes", "Longest message of a WebSocket", &HttpLimits::message_bytes},
     {"--max-all-bodies-bytes", "Of all bodies that are being read", &HttpLimits::all_bodies_bytes},
     {"--max-connections", "Clients at once", &HttpLimits::connections},
     {"--min-body-rate", "Slowest body after its time limit, bytes per second", &HttpLimits::body_bytes_per_s},
