@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """docs/OPENAI_COMPAT.md against the program and the tests: every route and parameter of the server's tables has a row,
-every row is of something that is there, and every test that a row names exists.
+every row is of something that is there, and every test that a row names exists. docs/API.md has every route and error code.
 
 Usage: compat_test.py BINARY SOURCE
 """
@@ -32,7 +32,7 @@ def sections():
 
 def api():
     done = subprocess.run([BINARY, "openapi", "--json"], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)["paths"]
+    return json.loads(done.stdout)
 
 
 def parameters(operation):
@@ -42,7 +42,16 @@ def parameters(operation):
 class Compat(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.sections, cls.paths = sections(), api()
+        cls.sections, cls.api = sections(), api()
+        cls.paths = cls.api["paths"]
+
+    def test_the_page_of_the_api_has_every_route_and_error_code(self):
+        page = (SOURCE / "docs" / "API.md").read_text(encoding="utf-8")
+        for path in self.paths:
+            self.assertIn(path, page)
+        for failure in self.api["components"]["responses"].values():
+            for code in failure["description"].partition(", code ")[2].split(", "):
+                self.assertIn(f"`{code}`", page, failure["description"])
 
     def test_every_route_has_a_row_and_every_row_a_route(self):
         routes = {f"`{method.upper()} {path}`" for path, methods in self.paths.items() for method in methods}
