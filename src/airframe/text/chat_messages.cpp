@@ -56,7 +56,7 @@ void for_each_arguments(json::object& message, F&& f) {
 bool carries_only_text(const json::value& message) {
     if (!message.is_object()) return false;
     for (const auto& [key, value] : message.get_object()) {
-        if (key != "role" && key != "content" && key != "name") return false;
+        if (key != "role" && key != "content" && key != "name" && !value.is_null()) return false;
     }
     const std::string_view role = role_of(message);
     return role == "user" || role == "assistant" || role == "system";
@@ -117,6 +117,7 @@ void result_to_user(json::object& message) {
     const std::string_view role = role_of(message);
     if (role != "tool" && role != "function") return;
     message["role"] = "user";
+    message.erase("tool_call_id");
 }
 
 void null_to_empty(json::object& message) {

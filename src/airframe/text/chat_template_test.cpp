@@ -294,6 +294,17 @@ TEST_F(ChatTemplateTest, CallsReachTemplatesThatKnowNone) {
               "<user>u<assistant>{\"name\":\"f\",\"arguments\":{\"x\":1}}<user>42");
 }
 
+TEST_F(ChatTemplateTest, ResultsJoinTheTurnOfTheUserWhereRolesMustAlternate) {
+    const ChatTemplate alternating = from_source(
+        "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ "
+        "raise_exception('no') }}"
+        "{% endif %}<{{ m.content }}>{% endfor %}");
+    json::array messages = conversation_with_a_call(nullptr);
+    messages.push_back(message("user", "and now?"));
+    EXPECT_EQ(text_of(alternating, messages),
+              "<u><{\"name\":\"f\",\"arguments\":{\"x\":1}}><42\n\nand now?>");
+}
+
 TEST_F(ChatTemplateTest, NullStaysWhereTheTemplateTakesIt) {
     const std::string calls = "{% for c in m.tool_calls %}({{ c.function.arguments }}){% endfor %}";
     const ChatTemplate takes = from_source("{% for m in messages %}" + calls +
