@@ -1,4 +1,5 @@
 // The requests whose answers are kept byte by byte, in golden/NAME.txt. A case is [path, body, options of the request].
+// No stream of several choices: whose piece comes first is not told.
 import { MODEL } from './program.mjs';
 
 const CHAT = '/v1/chat/completions';
@@ -21,7 +22,6 @@ export const CASES = {
   'chat-stream': chat({ stream: true }),
   'chat-stream-usage': chat(usage),
   'chat-n': chat({ n: 2, max_tokens: 3 }),
-  'chat-n-stream': chat({ n: 2, max_tokens: 2, ...usage }),
   'chat-stop': chat({ stop: ['small'] }),
   'chat-seeded': chat({ temperature: 2, seed: 7, max_tokens: 16 }),
   'chat-logprobs': chat({ logprobs: true, top_logprobs: 2, max_tokens: 2 }),
