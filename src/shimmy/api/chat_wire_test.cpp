@@ -53,6 +53,24 @@ TEST_F(ChatWireTest, ACallIsStreamedInPieces) {
     EXPECT_THAT(client.received, HasSubstr(R"("finish_reason":"tool_calls")"));
 }
 
+// As clients did it before there were tools.
+TEST_F(ChatWireTest, FunctionsAreAnsweredInTheirOwnForm) {
+    start_with_call();
+    const std::string functions = R"("functions":[{"name":"get_time","parameters":{"type":"object"}}])";
+    const std::string answer = ask(post("/v1/chat/completions", chat_body(functions)));
+    EXPECT_THAT(answer,
+                HasSubstr(R"("function_call":{"name":"get_time","arguments":"{\"city\": \"Rome\"}"})"));
+    EXPECT_THAT(answer, HasSubstr(R"("finish_reason":"function_call")"));
+    EXPECT_THAT(answer, Not(HasSubstr("tool_calls")));
+    TestClient client(server->port());
+    client.send(post("/v1/chat/completions", chat_body(functions + R"(,"stream":true)")));
+    ASSERT_TRUE(client.read_until("data: [DONE]"));
+    EXPECT_THAT(client.received,
+                HasSubstr(R"("delta":{"function_call":{"name":"get_time","arguments":""}})"));
+    EXPECT_THAT(client.received, HasSubstr(R"("delta":{"function_call":{"arguments":"R"}})"));
+    EXPECT_THAT(client.received, HasSubstr(R"("finish_reason":"function_call")"));
+}
+
 TEST_F(ChatWireTest, ThoughtsStayInTheTextWhenAsked) {
     start_with_call();
     EXPECT_THAT(ask(post("/v1/chat/completions", chat_body(R"("reasoning_format":"none")"))),

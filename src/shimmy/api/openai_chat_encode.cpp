@@ -40,7 +40,8 @@ class ChatEncoder final : public OpenAiEncoder {
         : OpenAiEncoder(std::move(identity), {"chat.completion", "chat.completion.chunk"},
                         call.include_usage),
           choices_(call.choices()),
-          call_is_named_(call.call_is_named) {}
+          call_is_named_(call.call_is_named),
+          as_functions_(call.calls_as_functions) {}
 
   protected:
     void stream_start(std::string& out) const override {
@@ -71,6 +72,7 @@ class ChatEncoder final : public OpenAiEncoder {
 
     // Id, type and name come once, first; what follows has arguments only.
     void write_call(JsonWriter& json, const ToolCallDelta& delta) override {
+        if (as_functions_) return write_function_call(json, delta);
         json.key("delta").begin_object().key("tool_calls").begin_array().begin_object();
         json.key("index").value(delta.call);
         if (!delta.id.empty()) json.key("id").value(delta.id).key("type").value("function");
@@ -82,6 +84,7 @@ class ChatEncoder final : public OpenAiEncoder {
 
     std::string_view finish_reason(airframe::FinishReason reason, size_t calls) const override {
         const bool by_calls = calls > 0 && reason != airframe::FinishReason::kLength && !call_is_named_;
+        if (by_calls && as_functions_) return "function_call";
         return by_calls ? "tool_calls" : OpenAiEncoder::finish_reason(reason, calls);
     }
 
@@ -105,7 +108,18 @@ class ChatEncoder final : public OpenAiEncoder {
     }
 
   private:
-    static void write_calls(JsonWriter& json, const std::vector<Completion::Choice::Call>& calls) {
+    static void write_function_call(JsonWriter& json, const ToolCallDelta& delta) {
+        json.key("delta").begin_object().key("function_call").begin_object();
+        if (!delta.name.empty()) json.key("name").value(delta.name);
+        json.key("arguments").value(delta.arguments).end_object().end_object().key("logprobs").null();
+    }
+
+    void write_calls(JsonWriter& json, const std::vector<Completion::Choice::Call>& calls) const {
+        if (as_functions_) {
+            json.key("function_call").begin_object().key("name").value(calls.front().name);
+            json.key("arguments").value(calls.front().arguments).end_object();
+            return;
+        }
         json.key("tool_calls").begin_array();
         for (const auto& call : calls) {
             json.begin_object().key("id").value(call.id).key("type").value("function");
@@ -117,6 +131,7 @@ class ChatEncoder final : public OpenAiEncoder {
 
     const uint32_t choices_;
     const bool call_is_named_;
+    const bool as_functions_;
 };
 
 }  // namespace

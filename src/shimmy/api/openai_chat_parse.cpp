@@ -25,7 +25,7 @@ constexpr std::string_view kEfforts[] = {"none", "minimal", "low", "medium", "hi
 // Role as sent, role as templates know it.
 constexpr std::pair<std::string_view, std::string_view> kRoles[] = {
     {"system", "system"},       {"developer", "system"}, {"user", "user"},
-    {"assistant", "assistant"}, {"tool", "tool"},        {"function", "function"},
+    {"assistant", "assistant"}, {"tool", "tool"},        {"function", "tool"},
 };
 
 // Content part type, and its field with the text.
@@ -77,18 +77,36 @@ base::Result<json::value> parse_content(const Fields& message, bool may_be_absen
     return json::value(text);
 }
 
+base::Result<void> check_called(const Fields& function) {
+    TRY(const auto name, function.string("name"));
+    if (!name) return std::unexpected(missing(function.path_of("name"), "the function that was called."));
+    const json::value* arguments = function.find("arguments");
+    if (arguments == nullptr || arguments->is_string() || arguments->is_object()) return {};
+    return std::unexpected(bad_type(function.path_of("arguments"), "JSON text", *arguments));
+}
+
 base::Result<void> check_call(const json::value& value, const std::string& path) {
     if (!value.is_object()) return std::unexpected(bad_type(path, "a tool call (an object)", value));
     const Fields call(value.get_object(), path);
     TRY([[maybe_unused]] const auto id, call.string("id"));
     TRY(const json::object* function, call.object("function"));
     if (function == nullptr) return {};  // of another type: the template's business
-    const Fields inner(*function, call.path_of("function"));
-    TRY(const auto name, inner.string("name"));
-    if (!name) return std::unexpected(missing(inner.path_of("name"), "the function that was called."));
-    const json::value* arguments = inner.find("arguments");
-    if (arguments == nullptr || arguments->is_string() || arguments->is_object()) return {};
-    return std::unexpected(bad_type(inner.path_of("arguments"), "JSON text", *arguments));
+    return check_called(Fields(*function, call.path_of("function")));
+}
+
+// Before tools there were functions: one call a message, without an id, and a result of the role function.
+base::Result<void> take_older_form(const Fields& message, json::object& out) {
+    constexpr const char* kId = "call00000";  // nine letters and digits, as some templates insist
+    TRY(const json::object* called, message.object("function_call"));
+    if (called != nullptr && message.find("tool_calls") == nullptr) {
+        TRY_VOID(check_called(Fields(*called, message.path_of("function_call"))));
+        json::object call{{"id", kId}, {"type", "function"}, {"function", *called}};
+        out["tool_calls"] = json::array{std::move(call)};
+    }
+    out.erase("function_call");
+    TRY(const auto role, message.string("role"));
+    if (role == "function" && message.find("tool_call_id") == nullptr) out["tool_call_id"] = kId;
+    return {};
 }
 
 // What templates read beyond role and content.
@@ -116,6 +134,7 @@ base::Result<json::value> parse_message(const json::value& value, const std::str
     }
     TRY_VOID(check_message_rest(message));
     json::object out = value.get_object();  // name, tool_calls, tool_call_id … are the template's business
+    TRY_VOID(take_older_form(message, out));
     TRY(out["content"], parse_content(message, known->second == "assistant"));
     out["role"] = json::string_view(known->second.data(), known->second.size());
     return out;
@@ -181,6 +200,7 @@ base::Result<OpenAiCall> parse_openai_chat(const json::object& body) {
     TRY(chat.messages, parse_messages(fields));
     TRY(OpenAiTools tools, parse_openai_tools(fields));
     call.call_is_named = tools.is_named;
+    call.calls_as_functions = tools.as_functions;
     chat.tools = std::move(tools.tools);
     chat.tool_choice = tools.choice;
     TRY(const auto reasoning_format, fields.string("reasoning_format"));

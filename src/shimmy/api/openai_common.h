@@ -17,7 +17,8 @@ namespace shimmy {
 struct OpenAiCall {
     GenerateRequest request;
     bool stream = false;
-    bool include_usage = false;  // a last chunk with the usage
+    bool include_usage = false;       // a last chunk with the usage
+    bool calls_as_functions = false;  // function_call instead of tool_calls
     bool call_is_named = false;  // tool_choice names the one function: OpenAI ends such an answer with "stop"
 
     uint32_t choices() const { return static_cast<uint32_t>(request.prompts.size()) * request.n; }

@@ -179,6 +179,21 @@ TEST(OpenAiCompletionsParse, KnowsOpenAisDefaults) {
     EXPECT_EQ(text(R"("logprobs":5)")->request.top_logprobs, 5);
 }
 
+TEST(OpenAiChatParse, TakesCallsAndResultsInTheirOlderForm) {
+    const auto call = chat(
+        R"("messages":[{"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}},)"
+        R"({"role":"function","name":"f","content":"42"}])");
+    ASSERT_TRUE(call);
+    const boost::json::array& messages = std::get<ChatInput>(call->request.prompts[0]).messages;
+    EXPECT_EQ(boost::json::serialize(messages[0]),
+              R"({"role":"assistant","content":null,"tool_calls":[{"id":"call00000","type":"function",)"
+              R"("function":{"name":"f","arguments":"{}"}}]})");
+    EXPECT_EQ(boost::json::serialize(messages[1]),
+              R"({"role":"tool","name":"f","content":"42","tool_call_id":"call00000"})");
+    const auto wrong = chat(R"("messages":[{"role":"assistant","function_call":{"name":5}}])");
+    EXPECT_EQ(wrong.error().param, "messages[0].function_call.name");
+}
+
 class OpenAiCompletionsRefuses : public testing::TestWithParam<Refused> {};
 TEST_P(OpenAiCompletionsRefuses, WithThePath) {
     const auto call = text(GetParam().fields);

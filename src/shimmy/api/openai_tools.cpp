@@ -159,7 +159,9 @@ base::Result<OpenAiTools> parse_openai_tools(const Fields& fields) {
     OpenAiTools out;
     TRY(out.tools, parse_tools(fields));
     TRY(const auto parallel, fields.boolean("parallel_tool_calls"));
-    out.choice.parallel = parallel.value_or(true);
+    // The older form knows one call an answer.
+    out.as_functions = fields.find("functions") != nullptr && fields.find("tools") == nullptr;
+    out.choice.parallel = parallel.value_or(true) && !out.as_functions;
     const std::string_view key = fields.find("tool_choice") != nullptr ? "tool_choice" : "function_call";
     if (const json::value* choice = fields.find(key); choice != nullptr) {
         TRY_VOID(apply_choice(*choice, fields.path_of(key), out));

@@ -13,7 +13,8 @@ namespace shimmy {
 struct OpenAiTools {
     boost::json::array tools;  // those that the model may call, OpenAI's form
     ToolChoice choice;
-    bool is_named = false;  // one function was demanded by name
+    bool is_named = false;      // one function was demanded by name
+    bool as_functions = false;  // asked for in the older form: the call is told as function_call
 };
 
 // Kinds of tools that other servers run themselves (web_search, …) are left out. Errors: kInvalidArgument
