@@ -13,6 +13,7 @@ import ssl
 import stat
 import subprocess
 import sys
+import time
 import unittest
 
 from support import Program, Server
@@ -137,6 +138,46 @@ class Tls(SurfaceTest):
         self.assertIn("--tls-key", self.refused("--tls-cert", cert))
         self.assertIn("gone.pem: the file cannot be read", self.refused("--tls-cert", "gone.pem", "--tls-key", key))
         self.assertIn("not the key of the certificate", self.refused("--tls-cert", cert, "--tls-key", other_key))
+
+
+class Keys(SurfaceTest):
+    def test_key_file_is_read_again_at_sighup(self):
+        file = self.shimmy.home / "keys.txt"
+        file.write_text("ann:first rpm=1\n")
+        server = self.start("--api-key-file", str(file))
+        port = int(server.url.rsplit(":", 1)[1])
+
+        def status(key):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            self.addCleanup(connection.close)
+            return ask(connection, "GET", "/v1/models", headers={"Authorization": f"Bearer {key}"})[0].status
+
+        def eventually(key, expected):
+            for _ in range(1000):
+                if status(key) == expected:
+                    return True
+                time.sleep(0.01)
+            return False
+
+        self.assertEqual((status("first"), status("second")), (200, 401))
+        file.write_text("bob:second\n")
+        server.process.send_signal(signal.SIGHUP)
+        self.assertTrue(eventually("second", 200))
+        self.assertEqual(status("first"), 401)
+        file.write_text("bob:third rpm=none\n")
+        server.process.send_signal(signal.SIGHUP)
+        time.sleep(0.2)
+        self.assertEqual(status("second"), 200)
+        self.assertEqual(server.stop(), 0)
+        self.assertIn("line 1", server.errors)
+
+    def test_origins_are_named(self):
+        self.assertIn("not an origin", self.refused("--allowed-origins", "*"))
+        server = self.start("--allowed-origins", "https://app.example,https://b.example:8443")
+        connection = http.client.HTTPConnection("127.0.0.1", int(server.url.rsplit(":", 1)[1]), timeout=60)
+        self.addCleanup(connection.close)
+        reply = ask(connection, "GET", "/health", headers={"Origin": "https://b.example:8443"})[0]
+        self.assertEqual(reply.headers["Access-Control-Allow-Origin"], "https://b.example:8443")
 
 
 if __name__ == "__main__":

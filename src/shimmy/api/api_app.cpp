@@ -36,17 +36,25 @@ base::Result<RouteMatch> find_route(const HttpRequest& request) {
               "unknown_url"});
 }
 
+// Asking what there is costs nothing; work does.
+bool is_metered(const Endpoint& endpoint) { return endpoint.method == "POST" || endpoint.websocket; }
+
 }  // namespace
 
+void ApiApp::change_keys(ApiKeys keys) {
+    keys.take_over(*keys_.load());
+    keys_.store(std::make_shared<const ApiKeys>(std::move(keys)));
+}
+
 base::Result<Admission> ApiApp::admit(const HttpRequest& request) {
-    TRY_VOID(check_host(request, hosts_));
-    TRY_VOID(check_origin(request));
+    TRY_VOID(check_host(request, rules_));
+    TRY_VOID(check_origin(request, rules_));
     // Before the route: who has no key learns nothing of what there is. A preflight cannot carry one.
     if (request.method != "OPTIONS" && !is_open_to_all(request.target)) {
-        TRY_VOID(keys_.check(request));
+        TRY_VOID(keys_.load()->check(request));
     }
     TRY(const RouteMatch match, find_route(request));
-    Admission admission{kIgnoredBodyBytesMax, cors_headers(request)};
+    Admission admission{kIgnoredBodyBytesMax, cors_headers(request, rules_)};
     if (match.endpoint != nullptr && match.endpoint->body_bytes_max > 0) {
         TRY_VOID(check_content_type(request));
         admission.body_bytes_max = std::min(match.endpoint->body_bytes_max, body_bytes_max_);
@@ -61,8 +69,19 @@ void ApiApp::handle(HttpRequest request, Deliver deliver) {
             ready_reply({.head = {.status = 204, .headers = preflight_headers(request, match.allow)}}));
     }
     const Endpoint& endpoint = *match.endpoint;
-    std::string client = keys_.client_of(request);
-    ApiRequest api_request{std::move(request), std::move(match.param), std::move(client)};
+    ApiKeys::Holder holder = keys_.load()->holder_of(request);
+    if (holder.use && is_metered(endpoint)) {
+        KeyUse::Verdict verdict = holder.use->enter(base::Clock::now());
+        if (!verdict.permit) {
+            return deliver(limited_reply(ready_reply(openai_refusal(verdict.permit.error())), {},
+                                         std::move(verdict.headers)));
+        }
+        deliver = [deliver = std::move(deliver), permit = std::move(*verdict.permit),
+                   headers = std::move(verdict.headers)](std::unique_ptr<Reply> reply) mutable {
+            deliver(limited_reply(std::move(reply), std::move(permit), std::move(headers)));
+        };
+    }
+    ApiRequest api_request{std::move(request), std::move(match.param), std::move(holder.client)};
     if (endpoint.runs_on == RunsOn::kIo) return deliver(run(endpoint, std::move(api_request)));
     auto shared = std::make_shared<Deliver>(std::move(deliver));
     const bool posted = context_.service.workers().try_post(
@@ -103,7 +122,8 @@ Response ApiApp::refuse(const Error& error, const HttpRequest* request) {
     if (error.detail == "method_not_allowed") {
         response.head.headers.emplace_back("Allow", match_route(request->method, request->target).allow);
     }
-    if (const std::string* origin = request->header("origin"); origin != nullptr && check_origin(*request)) {
+    if (const std::string* origin = request->header("origin");
+        origin != nullptr && check_origin(*request, rules_)) {
         response.head.headers.emplace_back("Access-Control-Allow-Origin", *origin);
     }
     return response;

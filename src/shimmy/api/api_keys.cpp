@@ -59,12 +59,16 @@ std::unexpected<base::Error> refuse(std::string message) {
 
 base::Result<void> ApiKeys::add(std::string_view text) {
     text = trimmed(text);
+    const size_t space = std::min(text.find_first_of(" \t"), text.size());
+    TRY(const KeyLimits limits, parse_key_limits(text.substr(space)));
+    text = text.substr(0, space);
     const size_t colon = text.find(':');
     const std::string name(colon == std::string_view::npos ? "" : text.substr(0, colon));
     const std::string_view key = colon == std::string_view::npos ? text : text.substr(colon + 1);
     if (key.empty()) return base::fail(ErrorCode::kInvalidArgument, "an API key is empty");
+    const auto use = limits.any() ? std::make_shared<KeyUse>(limits) : nullptr;
     if (!key.starts_with(kDigestMark)) {
-        entries_.push_back({name, base::sha256(key)});
+        entries_.push_back({name, base::sha256(key), limits, use});
         return {};
     }
     const auto digest = from_hex(key.substr(kDigestMark.size()));
@@ -72,7 +76,7 @@ base::Result<void> ApiKeys::add(std::string_view text) {
         return base::fail(ErrorCode::kInvalidArgument,
                           "the digest of the key '{}' is not 64 hexadecimal digits", base::printable(name));
     }
-    entries_.push_back({name, *digest});
+    entries_.push_back({name, *digest, limits, use});
     return {};
 }
 
@@ -93,8 +97,27 @@ base::Result<void> ApiKeys::add_file(const std::filesystem::path& file) {
     return {};
 }
 
-std::string ApiKeys::client_of(const HttpRequest& request) const {
-    return entries_.empty() ? std::string() : base::to_hex(base::sha256(key_of(request)));
+const ApiKeys::Entry* ApiKeys::find(const base::Sha256& digest) const {
+    const Entry* found = nullptr;
+    for (const Entry& entry : entries_)
+        if (equal_in_constant_time(entry.digest, digest)) found = &entry;
+    return found;
+}
+
+ApiKeys::Holder ApiKeys::holder_of(const HttpRequest& request) const {
+    if (entries_.empty()) return {};
+    const base::Sha256 digest = base::sha256(key_of(request));
+    const Entry* entry = find(digest);
+    return {base::to_hex(digest), entry == nullptr ? nullptr : entry->use};
+}
+
+void ApiKeys::take_over(const ApiKeys& old) {
+    for (Entry& entry : entries_) {
+        const Entry* before = old.find(entry.digest);
+        if (before == nullptr || !before->use || !entry.use) continue;
+        before->use->change(entry.limits);
+        entry.use = before->use;
+    }
 }
 
 base::Result<void> ApiKeys::check(const HttpRequest& request) const {
@@ -104,10 +127,7 @@ base::Result<void> ApiKeys::check(const HttpRequest& request) const {
         return refuse(
             "This server needs an API key: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'.");
     }
-    const base::Sha256 digest = base::sha256(key);
-    bool found = false;
-    for (const Entry& entry : entries_) found |= equal_in_constant_time(entry.digest, digest);
-    if (!found) return refuse("Incorrect API key provided.");
+    if (find(base::sha256(key)) == nullptr) return refuse("Incorrect API key provided.");
     return {};
 }
 

@@ -42,6 +42,36 @@ TEST(ApiKeys, MayBeDigests) {
     EXPECT_FALSE(keys.add("ann:"));
 }
 
+TEST(ApiKeys, MayHaveLimits) {
+    ApiKeys keys;
+    ASSERT_TRUE(keys.add("ann:secret rpm=3\tconcurrent=2"));
+    ASSERT_TRUE(keys.add("free"));
+    EXPECT_TRUE(keys.check(with_header("x-api-key", "secret")));
+    EXPECT_NE(keys.holder_of(with_header("x-api-key", "secret")).use, nullptr);
+    EXPECT_EQ(keys.holder_of(with_header("x-api-key", "free")).use, nullptr);
+    for (const char* wrong :
+         {"a:b rpm=0", "a:b rpm=x", "a:b rpm", "a:b speed=3", "a:b rpm=-1", "a:b concurrent=1.5"})
+        EXPECT_FALSE(keys.add(wrong)) << wrong;
+}
+
+TEST(ApiKeys, CountOnWhatWasUsedBefore) {
+    ApiKeys before, after;
+    ASSERT_TRUE(before.add("one rpm=1"));
+    ASSERT_TRUE(before.add("two rpm=1"));
+    ASSERT_TRUE(after.add("one rpm=1"));
+    ASSERT_TRUE(after.add("new rpm=1"));
+    const auto ask = [](const ApiKeys& keys, const char* key) {
+        return keys.holder_of(with_header("x-api-key", key))
+            .use->enter(base::Clock::now())
+            .permit.has_value();
+    };
+    EXPECT_TRUE(ask(before, "one"));
+    after.take_over(before);
+    EXPECT_FALSE(ask(after, "one"));
+    EXPECT_TRUE(ask(after, "new"));
+    EXPECT_FALSE(after.check(with_header("x-api-key", "two")));
+}
+
 TEST(ApiKeys, AFileWithoutKeysIsAnError) {
     const base::TestDir dir;
     const std::string path = dir / "keys.txt";
@@ -88,6 +118,71 @@ TEST_F(GuardedServerTest, KeysShareNoPrefixes) {
                  fmt::format("x-api-key: {}\r\n", key)));
     ASSERT_EQ(script->requests.size(), 2u);
     EXPECT_NE(script->requests[0].cache_salt, script->requests[1].cache_salt);
+}
+
+TEST_F(GuardedServerTest, AKeyHasARate) {
+    ServerOptions options;
+    ASSERT_TRUE(options.keys.add("slow rpm=2"));
+    ASSERT_TRUE(options.keys.add("free"));
+    start(options);
+    const auto ask_as = [&](const char* key) {
+        return ask(post("/v1/completions", R"({"model":"alpha","prompt":"Hi","max_tokens":1})",
+                        fmt::format("x-api-key: {}\r\n", key)));
+    };
+    const std::string first = ask_as("slow");
+    EXPECT_THAT(first, AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("x-ratelimit-limit-requests: 2\r\n"),
+                             HasSubstr("x-ratelimit-remaining-requests: 1\r\n"),
+                             HasSubstr("x-ratelimit-reset-requests: 30s\r\n")));
+    EXPECT_THAT(ask(get("/v1/models", "x-api-key: slow\r\n")), StartsWith("HTTP/1.1 200"));  // costs nothing
+    EXPECT_THAT(ask_as("slow"), StartsWith("HTTP/1.1 200"));
+    EXPECT_THAT(ask_as("slow"), AllOf(StartsWith("HTTP/1.1 429"), HasSubstr("Retry-After: 30\r\n"),
+                                      HasSubstr("x-ratelimit-remaining-requests: 0\r\n"),
+                                      HasSubstr(R"("type":"rate_limit_error")"),
+                                      HasSubstr(R"("code":"rate_limit_exceeded")")));
+    EXPECT_THAT(ask_as("free"), AllOf(StartsWith("HTTP/1.1 200"), testing::Not(HasSubstr("x-ratelimit"))));
+}
+
+TEST_F(GuardedServerTest, AKeyHasARoomForRequestsAtOnce) {
+    script->endless = true;
+    script->step = std::chrono::microseconds(200);
+    ServerOptions options;
+    ASSERT_TRUE(options.keys.add("two concurrent=2"));
+    start(options);
+    const std::string endless =
+        post("/v1/completions", R"({"model":"alpha","prompt":"Hi","stream":true,"max_tokens":1000000})",
+             "x-api-key: two\r\n");
+    const std::string brief =
+        post("/v1/completions", R"({"model":"alpha","prompt":"Hi","max_tokens":1})", "x-api-key: two\r\n");
+    TestClient first(server->port());
+    auto second = std::make_unique<TestClient>(server->port());
+    first.send(endless);
+    second->send(endless);
+    ASSERT_TRUE(eventually([&] { return script->running == 2; }));
+    EXPECT_THAT(ask(brief), AllOf(StartsWith("HTTP/1.1 429"), HasSubstr("2 requests at once"),
+                                  HasSubstr("Retry-After: 1\r\n")));
+    second.reset();
+    EXPECT_TRUE(eventually([&] { return ask(brief).starts_with("HTTP/1.1 200"); }));
+}
+
+TEST_F(GuardedServerTest, KeysAreReadAgain) {
+    ServerOptions options;
+    ASSERT_TRUE(options.keys.add("old"));
+    bool faulty = false;
+    options.reload_keys = [&]() -> base::Result<ApiKeys> {
+        ApiKeys keys;
+        TRY_VOID(keys.add(faulty ? "a:" : "new"));
+        return keys;
+    };
+    start(options);
+    const auto status = [&](const char* key) {
+        return ask(get("/v1/models", fmt::format("x-api-key: {}\r\n", key))).substr(9, 3);
+    };
+    EXPECT_EQ(status("old") + status("new"), "200401");
+    server->reload();
+    EXPECT_EQ(status("old") + status("new"), "401200");
+    faulty = true;
+    server->reload();
+    EXPECT_EQ(status("old") + status("new"), "401200");
 }
 
 TEST_F(GuardedServerTest, TellsThatItLives) {

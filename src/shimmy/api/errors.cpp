@@ -39,6 +39,7 @@ constexpr DetailRow kByDetail[] = {
     {"request_timeout", 408, kRequest},
     {"request_too_large", 413, kRequest},
     {"unsupported_media_type", 415, kRequest},
+    {"rate_limit_exceeded", 429, "rate_limit_error"},
     {"upgrade_required", 426, kRequest},
     {"headers_too_large", 431, kRequest},
     {"model_load_failed", 500, kServer},

@@ -50,8 +50,15 @@ std::string_view authority_of(std::string_view origin) {
 bool is_json_type(std::string_view content_type) {
     std::string_view type = content_type.substr(0, content_type.find(';'));
     while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
-    if (equals_ignoring_case(type, "application/json") || type.empty()) return true;
+    if (equals_ignoring_case(type, "application/json")) return true;
     return type.size() > 5 && equals_ignoring_case(type.substr(type.size() - 5), "+json");
+}
+
+// Browsers say so themselves; programs have no reason to.
+bool is_from_web_page(const HttpRequest& request) {
+    const std::string* site = request.header("sec-fetch-site");
+    const bool other_site = site != nullptr && *site != "same-origin" && *site != "none";
+    return other_site || request.header("origin") != nullptr;
 }
 
 std::unexpected<Error> refuse(std::string_view detail, std::string message) {
@@ -60,7 +67,7 @@ std::unexpected<Error> refuse(std::string_view detail, std::string message) {
 
 }  // namespace
 
-base::Result<void> check_host(const HttpRequest& request, const HostRules& rules) {
+base::Result<void> check_host(const HttpRequest& request, const GuardRules& rules) {
     if (request.local) return {};
     const std::string* header = request.header("host");
     if (header == nullptr) return {};  // HTTP/1.0
@@ -70,7 +77,7 @@ base::Result<void> check_host(const HttpRequest& request, const HostRules& rules
     const auto named = [&](const std::string& name) {
         return name == "*" || equals_ignoring_case(name, host);
     };
-    if (std::ranges::any_of(rules.allowed, named)) return {};
+    if (std::ranges::any_of(rules.allowed_hosts, named)) return {};
     return refuse(
         "host_not_allowed",
         fmt::format("The host name '{}' is not one this server answers to. Use its address, or start it "
@@ -78,16 +85,30 @@ base::Result<void> check_host(const HttpRequest& request, const HostRules& rules
                     base::printable(host), base::printable(host)));
 }
 
-base::Result<void> check_origin(const HttpRequest& request) {
+base::Result<void> check_origin(const HttpRequest& request, const GuardRules& rules) {
     const std::string* origin = request.header("origin");
     if (origin == nullptr) return {};
     const std::string_view authority = authority_of(*origin);
     const std::string* host = request.header("host");
     const bool same_origin = host != nullptr && !authority.empty() && authority == *host;
     if (same_origin || is_loopback(host_of(authority))) return {};
-    return refuse("origin_not_allowed",
-                  fmt::format("Web pages of '{}' may not use this server; only pages of localhost may.",
-                              base::printable(*origin)));
+    const auto named = [&](const std::string& allowed) { return equals_ignoring_case(allowed, *origin); };
+    if (std::ranges::any_of(rules.allowed_origins, named)) return {};
+    return refuse(
+        "origin_not_allowed",
+        fmt::format(
+            "Web pages of '{}' may not use this server; only pages of localhost may, and those that it "
+            "is started with: --allowed-origins {}.",
+            base::printable(*origin), base::printable(*origin)));
+}
+
+bool is_origin(std::string_view text) {
+    constexpr std::string_view kLetters =
+        "abcdefghijklmnopqrstuvwxyz-";  // extensions have schemes of their own
+    const std::string_view scheme = text.substr(0, text.find("://"));
+    const std::string_view authority = authority_of(text);
+    return !scheme.empty() && scheme.find_first_not_of(kLetters) == std::string_view::npos &&
+           !authority.empty() && authority.find_first_of("/?#*@ ") == std::string_view::npos;
 }
 
 base::Result<void> check_content_type(const HttpRequest& request) {
@@ -98,18 +119,24 @@ base::Result<void> check_content_type(const HttpRequest& request) {
                                   base::printable(*encoding)));
     }
     const std::string* type = request.header("content-type");
-    if (type == nullptr || is_json_type(*type)) return {};
+    const bool without = type == nullptr || type->empty();
+    if (without && is_from_web_page(request)) {
+        return refuse("unsupported_media_type",
+                      "A web page's request needs 'Content-Type: application/json'.");
+    }
+    if (without || is_json_type(*type)) return {};
     return refuse("unsupported_media_type",
                   fmt::format("Content-Type '{}' is not supported; send 'Content-Type: application/json'.",
                               base::printable(*type)));
 }
 
-std::string cors_headers(const HttpRequest& request) {
+std::string cors_headers(const HttpRequest& request, const GuardRules& rules) {
     const std::string* origin = request.header("origin");
-    if (origin == nullptr || !check_origin(request)) return {};
+    if (origin == nullptr || !check_origin(request, rules)) return {};
     return fmt::format(
         "Access-Control-Allow-Origin: {}\r\nAccess-Control-Expose-Headers: x-request-id, retry-after, "
-        "server-timing\r\n"
+        "server-timing, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
+        "x-ratelimit-reset-requests\r\n"
         "Vary: Origin\r\n",
         *origin);
 }

@@ -12,19 +12,23 @@
 
 namespace shimmy {
 
-struct HostRules {
-    std::string bound_address;         // without port
-    bool bound_to_all = false;         // 0.0.0.0 or ::: any IP address is one of ours
-    std::vector<std::string> allowed;  // further names; "*": all
+struct GuardRules {
+    std::string bound_address;                 // without port
+    bool bound_to_all = false;                 // 0.0.0.0 or ::: any IP address is one of ours
+    std::vector<std::string> allowed_hosts;    // further names; "*": all
+    std::vector<std::string> allowed_origins;  // whose pages may use the server, beside localhost's
 };
 
 // Errors: kInvalidArgument with detail "host_not_allowed", "origin_not_allowed" or "unsupported_media_type".
-base::Result<void> check_host(const HttpRequest& request, const HostRules& rules);
-base::Result<void> check_origin(const HttpRequest& request);
+base::Result<void> check_host(const HttpRequest& request, const GuardRules& rules);
+base::Result<void> check_origin(const HttpRequest& request, const GuardRules& rules);
 base::Result<void> check_content_type(const HttpRequest& request);
 
-// Headers (whole lines) that let a page of localhost read the response; empty without an Origin.
-std::string cors_headers(const HttpRequest& request);
+// "https://app.example:8443": what a page's origin looks like; there is no "*".
+bool is_origin(std::string_view text);
+
+// Headers (whole lines) that let an allowed page read the response; empty without an Origin.
+std::string cors_headers(const HttpRequest& request, const GuardRules& rules);
 // Further ones for the answer to a preflight.
 std::vector<std::pair<std::string_view, std::string>> preflight_headers(const HttpRequest& request,
                                                                         std::string_view methods);

@@ -38,11 +38,13 @@ HttpServer::HttpServer(std::vector<HttpListener> listeners, HttpApp& app, const 
     : shared_{app, options.limits},
       loops_(make_loops(shared_, options.io_threads)),
       drain_timer_(*loops_.front()->io()),
-      signals_(*loops_.front()->io()) {
+      signals_(*loops_.front()->io()),
+      on_hangup_(options.on_hangup) {
     prepare_process();
     if (options.handle_signals) {
         signals_.add(SIGINT);
         signals_.add(SIGTERM);
+        if (on_hangup_) signals_.add(SIGHUP);
         await_signal();
     }
     for (HttpListener& listener : listeners) {
@@ -60,6 +62,10 @@ HttpServer::~HttpServer() {
 void HttpServer::await_signal() {
     signals_.async_wait([this](boost::system::error_code error, int number) {
         if (error) return;
+        if (number == SIGHUP) {
+            on_hangup_();
+            return await_signal();
+        }
         if (shared_.draining.load()) {
             base::log_info("signal {} again: stopping at once", number);
             return stop_now();

@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -18,7 +19,8 @@ namespace shimmy {
 struct HttpServerOptions {
     HttpLimits limits;
     int io_threads = 2;
-    bool handle_signals = false;  // SIGINT and SIGTERM: stop(), the second time stop_now()
+    bool handle_signals = false;      // SIGINT and SIGTERM: stop(), the second time stop_now()
+    std::function<void()> on_hangup;  // with them: SIGHUP, on an I/O thread; unset: not handled
 };
 
 class HttpServer {
@@ -46,6 +48,7 @@ class HttpServer {
     boost::asio::signal_set signals_;
     base::Clock::time_point drain_start_;
 
+    const std::function<void()> on_hangup_;
     std::mutex mutex_;
     std::condition_variable ended_changed_;
     bool ended_ = false;

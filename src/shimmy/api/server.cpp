@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/log.h"
 #include "shimmy/api/api_app.h"
 #include "shimmy/api/http_server.h"
 #include "shimmy/api/listener.h"
@@ -42,22 +43,32 @@ class RunningServer final : public Server {
         : doors_(std::move(doors)),
           url_(doors_.url()),
           app_({service, std::move(options.version), url_, options.limits.message_bytes},
-               {doors_.port.address, is_any_address(doors_.port.address), std::move(options.allowed_hosts)},
+               {doors_.port.address, is_any_address(doors_.port.address), std::move(options.allowed_hosts),
+                std::move(options.allowed_origins)},
                std::move(options.keys), options.limits.body_bytes),
+          reload_keys_(std::move(options.reload_keys)),
           http_(doors_.take_listeners(), app_,
-                {options.limits, std::max(options.io_threads, 1), options.handle_signals}) {}
+                {options.limits, std::max(options.io_threads, 1), options.handle_signals,
+                 reload_keys_ ? [this] { reload(); } : std::function<void()>()}) {}
 
     const std::string& address() const override { return doors_.port.address; }
     uint16_t port() const override { return doors_.port.port; }
     const std::string& url() const override { return url_; }
     const std::string& tls_warning() const override { return doors_.tls.warning; }
     void stop() override { http_.stop(); }
+    void reload() override {
+        auto keys = reload_keys_();
+        if (!keys) return base::log_error("the API keys stay as they are: {}", keys.error().message);
+        base::log_info("{} API keys are valid from now on", keys->size());
+        app_.change_keys(*std::move(keys));
+    }
     void wait() override { http_.wait(); }
 
   private:
     Doors doors_;
     const std::string url_;
     ApiApp app_;
+    const std::function<base::Result<ApiKeys>()> reload_keys_;
     HttpServer http_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,7 +27,11 @@ struct ServerOptions {
     std::filesystem::path unix_socket;       // empty: none
     TlsFiles tls;                            // of the port; without a certificate it speaks plain HTTP
     std::vector<std::string> allowed_hosts;  // further host names it answers to; "*": all
-    ApiKeys keys;                            // none: everybody may use the server
+    std::vector<std::string>
+        allowed_origins;  // "https://app.example": whose pages may use it, beside localhost's
+    ApiKeys keys;         // none: everybody may use the server
+    // Where to get them anew: at SIGHUP and reload(). Unset: SIGHUP ends the program, as ever.
+    std::function<base::Result<ApiKeys>()> reload_keys;
     HttpLimits limits;
     int io_threads = 2;
     bool handle_signals = true;  // SIGINT, SIGTERM: finish what runs, then end; the second time at once
@@ -49,8 +54,9 @@ class Server {
     // to be asked through the socket.
     virtual const std::string& url() const = 0;
     virtual const std::string& tls_warning() const = 0;  // of load_tls()
-    virtual void stop() = 0;                             // finishes what runs; returns at once
-    virtual void wait() = 0;                             // until it has ended
+    virtual void reload() = 0;  // REQUIRES: reload_keys. If that fails, the keys stay as they are
+    virtual void stop() = 0;    // finishes what runs; returns at once
+    virtual void wait() = 0;    // until it has ended
 };
 
 }  // namespace shimmy

@@ -13,6 +13,7 @@ using testing::Not;
 using testing::StartsWith;
 
 constexpr std::string_view kHello = R"({"model":"alpha","messages":[{"role":"user","content":"Hi"}]})";
+constexpr std::string_view kPrompt = R"({"model":"alpha","prompt":"Hi"})";
 constexpr std::string_view kHelloStream =
     R"({"model":"alpha","messages":[{"role":"user","content":"Hi"}],"stream":true})";
 
@@ -187,6 +188,34 @@ TEST_F(ServerTest, AnswersUnderItsOwnNames) {
         EXPECT_THAT(ask(fmt::format("GET /health HTTP/1.1\r\nHost: {}\r\n\r\n", host)),
                     StartsWith("HTTP/1.1 200"));
     }
+}
+
+TEST_F(ServerTest, LetsNamedPagesIn) {
+    start({.allowed_origins = {"https://app.example"}});
+    EXPECT_THAT(ask(get("/health", "Origin: https://app.example\r\n")),
+                HasSubstr("Access-Control-Allow-Origin: https://app.example\r\n"));
+    for (const char* other :
+         {"http://app.example", "https://app.example.evil", "https://app.example:8443", "null"})
+        EXPECT_THAT(ask(get("/health", fmt::format("Origin: {}\r\n", other))), StartsWith("HTTP/1.1 403"))
+            << other;
+}
+
+TEST_F(ServerTest, AWebPageSendsJsonByItsType) {
+    start();
+    const auto status = [&](std::string_view headers) {
+        return ask(fmt::format(
+                       "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n{}\r\n{}",
+                       kPrompt.size(), headers, kPrompt))
+            .substr(9, 3);
+    };
+    EXPECT_EQ(status(""), "200");  // a program
+    EXPECT_EQ(status("Sec-Fetch-Site: same-origin\r\n"), "200");
+    EXPECT_EQ(status("Origin: http://localhost:3000\r\n"), "415");
+    EXPECT_EQ(status("Origin: http://localhost:3000\r\nContent-Type:\r\n"), "415");
+    EXPECT_EQ(status("Sec-Fetch-Site: cross-site\r\n"), "415");
+    EXPECT_EQ(status("Origin: http://localhost:3000\r\nContent-Type: text/plain\r\n"), "415");
+    EXPECT_EQ(status("Origin: http://localhost:3000\r\nContent-Type: application/json; charset=utf-8\r\n"),
+              "200");
 }
 
 TEST_F(ServerTest, LetsPagesOfLocalhostIn) {

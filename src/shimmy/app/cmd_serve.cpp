@@ -145,14 +145,19 @@ base::Result<int> run_serve(const ServeOptions& options, const GlobalOptions& gl
     TRY(ApiKeys keys, keys_of(options.surface));
     const bool has_keys = !keys.empty();
     Service service(catalog, make_model_loader(global, options.chat_template, options.serving), {});
-    TRY(const auto server, Server::start({.bind = std::move(bind),
-                                          .unix_socket = options.surface.unix_socket,
-                                          .tls = options.surface.tls,
-                                          .allowed_hosts = options.surface.allowed_hosts,
-                                          .keys = std::move(keys),
-                                          .limits = options.surface.limits,
-                                          .version = std::string(kVersion)},
-                                         service));
+    TRY(const auto server,
+        Server::start({.bind = std::move(bind),
+                       .unix_socket = options.surface.unix_socket,
+                       .tls = options.surface.tls,
+                       .allowed_hosts = options.surface.allowed_hosts,
+                       .allowed_origins = options.surface.allowed_origins,
+                       .keys = std::move(keys),
+                       .reload_keys = options.surface.api_key_file.empty()
+                                          ? std::function<base::Result<ApiKeys>()>()
+                                          : [&options] { return keys_of(options.surface); },
+                       .limits = options.surface.limits,
+                       .version = std::string(kVersion)},
+                      service));
     print_banner(*server, catalog, options, global, has_keys);
     server->wait();
     return kExitOk;

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "shimmy/api/guard.h"
+
 namespace shimmy {
 namespace {
 
@@ -68,10 +70,22 @@ void add_surface_options(CLI::App& command, SurfaceOptions& options) {
         .add_option("--allowed-hosts", options.allowed_hosts,
                     "Further host names that clients may call this server by; '*': any")
         ->delimiter(',');
+    command
+        .add_option(
+            "--allowed-origins", options.allowed_origins,
+            "Web pages that may use this server, beside those of localhost, as in https://app.example")
+        ->delimiter(',')
+        ->check(CLI::Validator(
+            [](const std::string& text) {
+                return is_origin(text) ? std::string()
+                                       : text + " is not an origin, such as https://app.example";
+            },
+            ""));
     command.add_option("--api-key", options.api_keys,
                        "A key that clients must send; others on this machine can see it: prefer a file");
     command.add_option("--api-key-file", options.api_key_file,
-                       "A file with a key a line: KEY, NAME:KEY or NAME:sha256:HEX");
+                       "A file with a key a line: KEY, NAME:KEY or NAME:sha256:HEX, and limits, as in rpm=60 "
+                       "concurrent=4; read again at SIGHUP");
     add_limit_options(command, options.limits);
 }
 

@@ -13,7 +13,7 @@ namespace shimmy {
 struct SurfaceOptions {
     std::string unix_socket;
     TlsFiles tls;
-    std::vector<std::string> allowed_hosts;
+    std::vector<std::string> allowed_hosts, allowed_origins;
     std::vector<std::string> api_keys;
     std::string api_key_file;
     HttpLimits limits;
