@@ -11,7 +11,7 @@ mkdir -p "$2"
 cd "$2"
 shift 2
 
-rm -rf golden
+rm -rf golden ./*.mjs
 cp -r "$here"/golden .
 cp "$here"/*.mjs "$here"/package.json "$here"/package-lock.json "$here"/.npmrc .
 if ! cmp -s package-lock.json installed-lock.json; then

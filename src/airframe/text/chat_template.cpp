@@ -1,6 +1,8 @@
 // A model's conversation format: parsing, trying out, rendering. See chat_template.h.
 #include "airframe/text/chat_template.h"
 
+#include <fmt/chrono.h>
+
 #include <ctime>
 
 #include "airframe/text/chat_messages.h"
@@ -49,6 +51,26 @@ json::object tool_call_message(json::value arguments, json::value content = "") 
     return out;
 }
 
+// What templates for functions, which came before tools, ask for: their list as JSON text, and the time.
+void add_older_variables(json::object& variables, const json::array& tools, int64_t now_seconds) {
+    json::array functions;
+    for (const json::value& tool : tools) {
+        const json::object* object = tool.if_object();
+        const json::value* function = object ? object->if_contains("function") : nullptr;
+        if (function) functions.push_back(*function);
+    }
+    const auto now = static_cast<time_t>(now_seconds);
+    variables["functions"] = json::serialize(functions);
+    variables["datetime"] = fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::gmtime(now));
+}
+
+RenderOptions render_options() {
+    RenderOptions options;
+    options.lists_may_change = true;
+    options.untrusted_variables.emplace_back("functions");
+    return options;
+}
+
 bool shows(const base::Result<Rendered>& rendered, std::string_view needle) {
     return rendered && rendered->text.find(needle) != std::string::npos;
 }
@@ -80,13 +102,13 @@ base::Result<Rendered> ChatTemplate::render_as_is(const json::array& messages,
     json::object variables = special_;
     variables["tools"] = nullptr;
     variables["documents"] = nullptr;
+    add_older_variables(variables, prompt.tools, prompt.now_seconds);
     for (const auto& [key, value] : prompt.extra) variables[key] = value;
     variables["messages"] = messages;
     if (!prompt.tools.empty()) variables["tools"] = prompt.tools;
     variables["add_generation_prompt"] = prompt.add_generation_prompt;
-    RenderOptions options;
+    RenderOptions options = render_options();
     options.now_unix_seconds = prompt.now_seconds;
-    options.lists_may_change = true;
     const bool with_tools = !prompt.tools.empty() && !tool_use_.empty();
     return (with_tools ? tool_use_.front() : main_).parsed.render(variables, options);
 }
@@ -98,10 +120,10 @@ base::Result<Rendered> ChatTemplate::probe(json::array messages, json::array too
     variables["documents"] = nullptr;
     variables["messages"] = std::move(messages);
     variables["add_generation_prompt"] = true;
-    RenderOptions options;
+    RenderOptions options = render_options();
     options.steps_max = kProbeStepsMax;
-    options.lists_may_change = true;
     const bool with_tools = !tools.empty();
+    add_older_variables(variables, tools, 0);
     variables["tools"] = with_tools ? json::value(std::move(tools)) : json::value(nullptr);
     return (with_tools && !tool_use_.empty() ? tool_use_.front() : main_).parsed.render(variables, options);
 }

@@ -305,6 +305,20 @@ TEST_F(ChatTemplateTest, ResultsJoinTheTurnOfTheUserWhereRolesMustAlternate) {
               "<u><{\"name\":\"f\",\"arguments\":{\"x\":1}}><42\n\nand now?>");
 }
 
+TEST_F(ChatTemplateTest, TemplatesForFunctionsGetThemAndTheTime) {
+    const ChatTemplate older = from_source("{{ 'f' + functions + ' ' + datetime }}{{ messages[0].content }}");
+    EXPECT_TRUE(older.abilities().tools);
+    ChatPrompt prompt;
+    prompt.messages = {message("user", "u")};
+    prompt.now_seconds = 1'700'000'000;
+    EXPECT_EQ(older.render(prompt)->text, "f[] 2023-11-14 22:13:20u");
+    prompt.tools = {json::object{{"type", "function"}, {"function", {{"name", "g"}}}}};
+    const auto rendered = older.render(prompt);
+    EXPECT_EQ(rendered->text, R"(f[{"name":"g"}] 2023-11-14 22:13:20u)");
+    ASSERT_FALSE(rendered->untrusted.empty());
+    EXPECT_EQ(rendered->untrusted.front().begin, 1U);
+}
+
 TEST_F(ChatTemplateTest, NullStaysWhereTheTemplateTakesIt) {
     const std::string calls = "{% for c in m.tool_calls %}({{ c.function.arguments }}){% endfor %}";
     const ChatTemplate takes = from_source("{% for m in messages %}" + calls +
