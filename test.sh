@@ -34,4 +34,5 @@ run_quietly "configuring" cmake --preset release -S "$root" -B "$build" -DSHIMMY
 build "$build"
 
 [ -n "${SHIMMY_TEST_DATA-}" ] || say "SHIMMY_TEST_DATA is not set: tests that need the shared test data are skipped"
+export SHIMMY_REQUIRE_VULKAN=1  # it was installed above: absence is a fault
 exec ctest --test-dir "$build" --output-on-failure --no-tests=error --parallel "$(cores)" "$@"

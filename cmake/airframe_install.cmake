@@ -6,7 +6,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(airframe_floors base airframe_quant airframe_gguf airframe_tokenizer airframe_jinja airframe_chat
-                    airframe_reference airframe_cpu airframe_model airframe_engine)
+                    airframe_reference airframe_cpu airframe_vulkan airframe_model airframe_engine)
 # What a program may include, and what that includes in turn; the rest of the headers is ours. All lie in one folder of
 # their own, beneath which includes read as they do in this tree.
 set(airframe_headers

@@ -6,12 +6,15 @@ build_packages=(
     cmake ninja-build g++ pkg-config
     libboost1.81-dev libboost-json1.81-dev libcli11-dev libspdlog-dev libfmt-dev
     libpcre2-dev libutf8proc-dev libssl-dev
+    libvulkan-dev glslc
 )
-# What testing needs besides: test libraries, clang 19 for formatting, sanitizers and fuzzing, and the clients.
+# What testing needs besides: test libraries, clang 19 for formatting, sanitizers and fuzzing, the clients, and a
+# Vulkan device in software with the layer that watches its use.
 test_packages=(
     libgtest-dev libgmock-dev
     clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev
     python3 curl openssl
+    mesa-vulkan-drivers vulkan-validationlayers
 )
 
 say() { printf '%s\n' "$*" >&2; }

@@ -16,6 +16,7 @@
 #include "airframe/backend/kv_type.h"
 #include "airframe/quant/quant.h"
 #include "base/result.h"
+#include "base/system.h"
 
 namespace airframe {
 
@@ -157,6 +158,10 @@ class Backend {
     virtual std::string_view name() const = 0;
     virtual std::string_view description() const = 0;  // for people: instruction set, threads, device
     virtual bool supports(QuantType type) const = 0;
+    // True when weights are copied into memory of its own; false when they stay where the file lies.
+    virtual bool owns_memory() const { return false; }
+    // What allocate() can still give, as far as anyone tells; upload() too when it owns its memory.
+    virtual uint64_t available_memory_bytes() const { return base::available_memory_bytes(); }
 
     // Weight memory: `host` stays valid and unchanged for the life of the buffer, so a backend may borrow it.
     virtual base::Result<std::unique_ptr<Buffer>> upload(std::span<const std::byte> host) = 0;
@@ -182,8 +187,9 @@ class Backend {
 };
 
 struct BackendOptions {
-    int threads = 0;       // 0: as many as this process may use
-    std::string_view isa;  // "": the best the processor has; else the name of one
+    int threads = 0;          // 0: as many as this process may use
+    std::string_view isa;     // "": the best the processor has; else the name of one
+    std::string_view device;  // of a GPU: its number or a part of its name; "": the best
     // One kernel path whatever the number of rows: a row's results do not depend on the rows beside it.
     bool deterministic = false;
 };

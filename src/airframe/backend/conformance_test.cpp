@@ -1,5 +1,5 @@
-// Every op of every backend on this machine against the reference, for every quant type: a new type, backend
-// or instruction set joins by its row in their tables.
+// Every op of a backend against the reference, for every quant type: a new type or instruction set joins by
+// its row in their tables, a new backend by its conformance_backends.h.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -11,11 +11,12 @@
 #include <string>
 #include <vector>
 
-#include "airframe/backend/cpu/cpu_backend.h"
+#include "airframe/backend/conformance_backends.h"
 #include "airframe/backend/random_blocks.h"
 #include "airframe/backend/reference/reference_backend.h"
 #include "base/check.h"
 #include "base/rng.h"
+#include "base/system.h"
 
 namespace airframe {
 namespace {
@@ -25,13 +26,6 @@ using Floats = std::vector<float>;
 // Bounds on the relative error (rms of the difference over rms of the reference).
 // Plain f32 arithmetic: sums of up to a few thousand products, each rounded to 2^-24, in another order.
 constexpr double kFloatBound = 3e-6;
-// Block formats on a few rows: activations of 15 bits per block of 32. The step is peak / 16256, its error
-// step / sqrt(12): with a peak of 3 sigma 5e-5, and two to three times that in blocks whose peak is an
-// outlier.
-constexpr double kFifteenBitBound = 2e-4;
-// Block formats on many rows of an instruction set with tiles: both factors are rounded to bf16, each with an
-// error of up to 2^-9 (0.0011 rms, 0.0016 for the product).
-constexpr double kTileBound = 4e-3;
 // Two such products multiplied, one of them squared first: three times the error, and some for results that a
 // few rows dominate.
 constexpr double kFfnFactor = 5;
@@ -49,13 +43,6 @@ Floats random_floats(base::Rng& rng, int64_t n, bool outliers = true) {
     for (float& x : out)
         x = static_cast<float>(normal(rng) * (outliers && rng.next_below(100) == 0 ? 12 : 1));
     return out;
-}
-
-std::vector<QuantType> weight_types() {
-    std::vector<QuantType> types;
-    for (const QuantTraits& t : all_quants())
-        if (t.dequantize_row != nullptr) types.push_back(t.type);
-    return types;
 }
 
 double relative_error(const Floats& got, const Floats& want) {
@@ -96,7 +83,7 @@ class GuardedBytes {
 // One backend with its memory. Weights and activations live as long as the bench.
 class Bench {
   public:
-    explicit Bench(std::unique_ptr<Backend> backend) : backend_(std::move(backend)) {}
+    explicit Bench(std::shared_ptr<Backend> backend) : backend_(std::move(backend)) {}
     Backend& operator*() { return *backend_; }
     Backend* operator->() { return backend_.get(); }
 
@@ -125,29 +112,47 @@ class Bench {
 
   private:
     std::vector<GuardedBytes> weights_;
-    std::unique_ptr<Backend> backend_;
+    std::shared_ptr<Backend> backend_;
     std::vector<std::unique_ptr<Buffer>> buffers_;
 };
 
-class Conformance : public testing::TestWithParam<std::string_view> {
+class Conformance : public testing::TestWithParam<std::string> {
   protected:
+    void SetUp() override {
+        const auto absent = why_absent();
+        if (!absent) return;
+        ASSERT_FALSE(base::env("SHIMMY_REQUIRE_VULKAN")) << *absent;
+        GTEST_SKIP() << *absent;
+    }
+    void TearDown() override { EXPECT_EQ(faults_seen(), 0) << "the validation layer complained"; }
+    std::shared_ptr<Backend> backend(const BackendOptions& options) {
+        return conformance_backend(GetParam(), options);
+    }
+    std::vector<QuantType> weight_types() {
+        std::vector<QuantType> types;
+        for (const QuantTraits& t : all_quants())
+            if (t.dequantize_row != nullptr && backend({.threads = 1})->supports(t.type))
+                types.push_back(t.type);
+        return types;
+    }
+
     // The same work on both; the results must agree within the bound, and be finite.
     void compare(double bound, const std::function<Floats(Bench&)>& work) {
         Bench reference(make_reference_backend({}).value());
-        Bench fast(make_cpu_backend({.threads = 2, .isa = GetParam()}).value());
+        Bench fast(backend({.threads = 2}));
         const Floats want = work(reference), got = work(fast);
         ASSERT_EQ(got.size(), want.size());
         for (const float y : got) ASSERT_TRUE(std::isfinite(y));
         EXPECT_LE(relative_error(got, want), bound);
     }
     // Of products with block formats.
-    static double product_bound() { return GetParam() == "amx" ? kTileBound : kFifteenBitBound; }
+    static double product_bound() { return conformance_product_bound(GetParam()); }
 
     base::Rng rng_{20240229};
 };
 
-INSTANTIATE_TEST_SUITE_P(Cpu, Conformance, testing::ValuesIn(cpu_isas_present()),
-                         [](const auto& isa) { return std::string(isa.param); });
+INSTANTIATE_TEST_SUITE_P(Backends, Conformance, testing::ValuesIn(conformance_names()),
+                         [](const auto& backend) { return backend.param; });
 
 constexpr int64_t kRowCounts[] = {1, 2, 3, 5, 17, 64};
 
@@ -476,8 +481,8 @@ TEST_P(Conformance, Attention) {
 TEST_P(Conformance, AttentionTokenByTokenEqualsOneGo) {
     for (const AttentionCase& c : attention_cases()) {
         SCOPED_TRACE(c.name);
-        Bench one(make_cpu_backend({.threads = 2, .isa = GetParam()}).value());
-        Bench other(make_cpu_backend({.threads = 1, .isa = GetParam()}).value());
+        Bench one(backend({.threads = 2}));
+        Bench other(backend({.threads = 1}));
         EXPECT_EQ(AttentionRun(c, one, base::Rng(7)).in_one_go(),
                   AttentionRun(c, other, base::Rng(7)).token_by_token());
     }
@@ -569,7 +574,7 @@ TEST_P(Conformance, RowsAreIndependentOfThreadsAndCompany) {
         const auto blocks = random_blocks(rng_, type, outs, cols);
         const Floats x = random_floats(rng_, 64 * cols);
         const auto first_row = [&](int64_t n_rows, int threads) {
-            Bench bench(make_cpu_backend({.threads = threads, .isa = GetParam()}).value());
+            Bench bench(backend({.threads = threads}));
             const Linear linear{bench.weight(type, outs, cols, blocks), {}};
             const Rows to = bench.rows(n_rows, outs);
             bench->linear(bench.rows(n_rows, cols, Floats(x.begin(), x.begin() + n_rows * cols)),
@@ -593,32 +598,13 @@ TEST_P(Conformance, NanReachesTheResult) {
         for (const int64_t n_rows : {1, 40}) {
             Floats x = random_floats(rng_, n_rows * cols);
             x[70] = bad;
-            Bench bench(make_cpu_backend({.threads = 1, .isa = GetParam()}).value());
+            Bench bench(backend({.threads = 1}));
             const Linear linear{bench.weight(QuantType::kQ4_K, outs, cols, blocks), {}};
             const Rows to = bench.rows(n_rows, outs);
             bench->linear(bench.rows(n_rows, cols, x), {&linear, 1}, {&to, 1});
             for (int64_t i = 0; i < outs; ++i)
                 EXPECT_FALSE(std::isfinite(bench.read(to)[static_cast<size_t>(i)]));
         }
-}
-
-TEST(CpuBackend, TakesItsInstructionSetFromOptionsThenFromTheEnvironment) {
-    setenv("SHIMMY_CPU_ISA", "scalar", 1);
-    EXPECT_THAT(std::string(make_cpu_backend({.threads = 1}).value()->description()),
-                testing::HasSubstr("no vector instructions, 1 thread"));
-    setenv("SHIMMY_CPU_ISA", "mmx", 1);
-    const auto unknown = make_cpu_backend({});
-    ASSERT_FALSE(unknown);
-    EXPECT_EQ(unknown.error().code, base::ErrorCode::kInvalidArgument);
-    EXPECT_THAT(unknown.error().message, testing::HasSubstr("scalar"));
-    EXPECT_TRUE(make_cpu_backend({.isa = "scalar"}));
-    unsetenv("SHIMMY_CPU_ISA");
-}
-
-TEST(CpuBackend, RefusesNegativeThreads) {
-    const auto threads = make_cpu_backend({.threads = -1});
-    ASSERT_FALSE(threads);
-    EXPECT_THAT(threads.error().message, testing::HasSubstr("-1"));
 }
 
 }  // namespace

@@ -101,7 +101,10 @@ base::Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<Model> mode
     TRY_VOID(check_options(options));
     const ModelSpec& spec = model->spec();
     if (spec.encoder) return make_encoder_engine(std::move(model), std::move(tokenizer), options);
-    TRY(const KvPlan plan, plan_context(spec, model->file().file_bytes(), options));
+    const Backend& backend = model->backend();
+    const MemoryRoom room{.available_bytes = backend.available_memory_bytes(),
+                          .weights_bytes = backend.owns_memory() ? 0 : model->file().file_bytes()};
+    TRY(const KvPlan plan, plan_context(spec, room, options));
     TRY(KvPool pool,
         KvPool::create(spec, model->backend(),
                        {.type = options.kv_type, .page_tokens = kPageTokens, .n_pages = plan.n_pages}));

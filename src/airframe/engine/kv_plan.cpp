@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "airframe/engine/request_check.h"
-#include "base/system.h"
 
 namespace airframe {
 namespace {
@@ -28,10 +27,10 @@ std::unexpected<base::Error> too_big(uint64_t tokens, const KvNeeds& needs) {
 
 // What the KV cache may take: the weights need their room, whether they lie in memory now or not, and so does
 // the rest of the machine.
-uint64_t kv_memory_bytes(uint64_t weights_bytes) {
+uint64_t kv_memory_bytes(const MemoryRoom& room) {
     constexpr uint64_t kHeadroomLeast = uint64_t{256} << 20;
-    const uint64_t available = base::available_memory_bytes();
-    const uint64_t taken = weights_bytes + std::max(kHeadroomLeast, available / 10);
+    const uint64_t available = room.available_bytes;
+    const uint64_t taken = room.weights_bytes + std::max(kHeadroomLeast, available / 10);
     return available > taken ? available - taken : 0;
 }
 
@@ -43,11 +42,11 @@ uint32_t own_context(const ModelSpec& spec, float rope_scale) {
 
 }  // namespace
 
-base::Result<KvPlan> plan_context(const ModelSpec& spec, uint64_t weights_bytes,
+base::Result<KvPlan> plan_context(const ModelSpec& spec, const MemoryRoom& room,
                                   const EngineOptions& options) {
     return plan_kv(options, {.ctx_train_tokens = own_context(spec, options.rope_scale),
                              .bytes_per_token = kv_bytes_per_token(spec, options.kv_type),
-                             .available_bytes = kv_memory_bytes(weights_bytes),
+                             .available_bytes = kv_memory_bytes(room),
                              .page_tokens = kPageTokens});
 }
 

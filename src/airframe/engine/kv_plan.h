@@ -27,8 +27,14 @@ struct KvNeeds {
 // kOutOfMemory with both numbers; kInvalidArgument when kv_tokens is less than the context.
 base::Result<KvPlan> plan_kv(const EngineOptions& options, const KvNeeds& needs);
 
-// The same for a model on this machine as it is now: before loading, what Engine::create will take.
-base::Result<KvPlan> plan_context(const ModelSpec& spec, uint64_t weights_bytes,
+// Memory for the cache and for what else needs room there.
+struct MemoryRoom {
+    uint64_t available_bytes;
+    uint64_t weights_bytes;  // that are not yet taken from it, or that the system may give up and read again
+};
+
+// The same for a model on a machine as it is now: before loading, what Engine::create will take.
+base::Result<KvPlan> plan_context(const ModelSpec& spec, const MemoryRoom& room,
                                   const EngineOptions& options);
 
 // Tokens of a page: prefixes are shared in units of this, and a sequence wastes half of it on average.

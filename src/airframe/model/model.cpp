@@ -7,7 +7,6 @@
 #include "airframe/model/rope_table.h"
 #include "airframe/model/weights.h"
 #include "base/check.h"
-#include "base/system.h"
 
 namespace airframe {
 
@@ -26,11 +25,25 @@ struct Model::State {
     std::vector<std::unique_ptr<Buffer>> buffers;
     Scratch scratch;  // rows here are the most that fit; forward() takes as many as the batch has
 
+    Result<void> check_memory() const;
     Result<void> allocate_scratch();
     // The scratch with as many rows as the batch has; their angles are written.
     Scratch scratch_for(const Batch& batch);
     void write_angles(RopeTable& table, Buffer* to, std::span<const int32_t> positions);
 };
+
+// Errors: kOutOfMemory with what is needed and what there is, and where.
+Result<void> Model::State::check_memory() const {
+    const uint64_t weights_bytes =
+        backend->owns_memory() ? uploaded_bytes(file, *backend) : file.tensor_bytes();
+    auto checked = airframe::check_memory(
+        estimate_memory(spec, weights_bytes, options.batch_rows_max, options.logit_rows_max),
+        backend->available_memory_bytes());
+    if (!checked && backend->owns_memory())
+        checked.error().message +=
+            fmt::format(" [on {}]; --gpu-backend cpu computes without it", backend->description());
+    return checked;
+}
 
 Result<void> Model::State::allocate_scratch() {
     const auto rows_of = [&](int64_t rows, int64_t cols) -> Result<Rows> {
@@ -100,9 +113,7 @@ Result<std::unique_ptr<Model>> Model::load(GgufFile file, std::unique_ptr<Backen
     state->options = options;
     TRY(state->spec, derive_spec(state->file));
     if (state->spec.encoder) state->options.batch_rows_max = encoder_rows(state->spec, options);
-    TRY_VOID(check_memory(estimate_memory(state->spec, state->file.tensor_bytes(),
-                                          state->options.batch_rows_max, options.logit_rows_max),
-                          base::available_memory_bytes()));
+    TRY_VOID(state->check_memory());
     TRY(state->weights, load_weights(state->file, state->spec, *state->backend, options.on_progress));
     TRY_VOID(state->allocate_scratch());
     std::unique_ptr<Model> model(new Model(std::move(state)));

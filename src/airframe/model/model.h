@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,10 +23,17 @@
 
 namespace airframe {
 
-// Backends by name: "reference", "cpu". Errors: kInvalidArgument naming the known ones; kUnsupported (ISA
-// absent).
+// Backends by name: "cpu", "vulkan", "reference". Errors: kInvalidArgument naming the known ones;
+// kUnsupported (instruction set or GPU absent).
 base::Result<std::unique_ptr<Backend>> make_backend(std::string_view name, const BackendOptions& options);
 std::vector<std::string_view> backend_names();
+
+// The backend to take where nobody says which, and why. Never a GPU that is none.
+struct BackendChoice {
+    std::string_view name;
+    std::string reason;
+};
+BackendChoice choose_backend();
 
 struct ModelOptions {
     uint32_t batch_rows_max = 512;            // rows of one forward pass; load() raises it for encoders

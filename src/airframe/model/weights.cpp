@@ -3,9 +3,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "airframe/model/weight_check.h"
+#include "base/log.h"
 
 namespace airframe {
 namespace {
@@ -18,6 +20,15 @@ constexpr int64_t kSegmentsMax = 16;  // of published models: 1 or 2
 
 std::string shape_text(const TensorInfo& tensor) {
     return fmt::format("[{}]", fmt::join(std::span(tensor.dims).first(tensor.n_dims), ", "));
+}
+
+// The type a tensor gets on a backend: its own where it can be, else 8 bits, which lose next to nothing of
+// what fewer hold.
+QuantType type_on(const Backend& backend, QuantType type) {
+    const QuantTraits& t = traits(type);
+    const bool convertible =
+        t.dequantize_row != nullptr && t.block_elems % traits(QuantType::kQ8_0).block_elems == 0;
+    return !backend.supports(type) && convertible ? QuantType::kQ8_0 : type;
 }
 
 class Loader {
@@ -37,16 +48,20 @@ class Loader {
             return fail(ErrorCode::kBadFile,
                         "the tensor {} has the shape {}, expected rows of {} and {} of them", name,
                         shape_text(*tensor), cols, rows);
-        if (!backend_.supports(tensor->type))
+        const QuantType type = type_on(backend_, tensor->type);
+        if (!backend_.supports(type))
             return fail(ErrorCode::kUnsupported,
                         "the tensor {} has the type {}, which the {} backend cannot use", name,
                         traits(tensor->type).name, backend_.name());
         TRY_VOID(check_finite(*tensor, rows_to_check(cols)));
-        TRY(auto buffer, backend_.upload({tensor->data, tensor->bytes}));
+        std::span<const std::byte> blocks{tensor->data, tensor->bytes};
+        if (type != tensor->type) blocks = requantise(*tensor, type, rows * cols);
+        TRY(auto buffer, backend_.upload(blocks));
+        if (backend_.owns_memory()) out_.requantised.clear();
         loaded_bytes_ += tensor->bytes;
         if (on_progress_)
             on_progress_(static_cast<double>(loaded_bytes_) / static_cast<double>(file_.tensor_bytes()));
-        const Weight weight{buffer.get(), 0, tensor->type, rows, cols};
+        const Weight weight{buffer.get(), 0, type, rows, cols};
         out_.buffers.push_back(std::move(buffer));
         return weight;
     }
@@ -111,6 +126,8 @@ class Loader {
     Result<void> ends();
 
   private:
+    // The tensor's weights in another type; the first of each type is told.
+    std::span<const std::byte> requantise(const TensorInfo& tensor, QuantType type, int64_t n);
     Result<void> attention(const std::string& prefix, LayerWeights& layer);
     Result<void> head_norms(const std::string& prefix, LayerWeights& layer);
     Result<void> dense_ffn(const std::string& prefix, LayerWeights& layer);
@@ -130,7 +147,24 @@ class Loader {
     Weights& out_;
     const std::function<void(double)>& on_progress_;
     uint64_t loaded_bytes_ = 0;
+    std::set<QuantType> told_;
 };
+
+std::span<const std::byte> Loader::requantise(const TensorInfo& tensor, QuantType type, int64_t n) {
+    const QuantTraits &from = traits(tensor.type), &to = traits(type);
+    if (told_.insert(tensor.type).second)
+        base::log_info("the {} backend has no {}: tensors of this type are converted to {}", backend_.name(),
+                       from.name, to.name);
+    constexpr int64_t kPart = 1 << 14;  // elements at once: a multiple of every block
+    std::vector<float> values(static_cast<size_t>(std::min(kPart, n)));
+    auto& out = out_.requantised.emplace_back(static_cast<size_t>(row_bytes(type, n)));
+    for (int64_t at = 0; at < n; at += kPart) {
+        const int64_t part = std::min(kPart, n - at);
+        from.dequantize_row(tensor.data + row_bytes(tensor.type, at), values.data(), part);
+        to.quantize_row(values.data(), out.data() + row_bytes(type, at), part);
+    }
+    return out;
+}
 
 // Rows [first, first + rows) of a fused matrix: blocks run along rows, so this is only an offset.
 Weight row_view(const Weight& whole, int64_t first, int64_t rows) {
@@ -304,6 +338,17 @@ Result<void> Loader::ends() {
 }
 
 }  // namespace
+
+uint64_t uploaded_bytes(const GgufFile& file, const Backend& backend) {
+    uint64_t bytes = 0;
+    for (const TensorInfo& tensor : file.tensors()) {
+        const QuantTraits &from = traits(tensor.type), &to = traits(type_on(backend, tensor.type));
+        bytes += tensor.bytes / static_cast<uint64_t>(from.block_bytes) *
+                 static_cast<uint64_t>(from.block_elems) / static_cast<uint64_t>(to.block_elems) *
+                 static_cast<uint64_t>(to.block_bytes);
+    }
+    return bytes;
+}
 
 Result<Weights> load_weights(const GgufFile& file, const ModelSpec& spec, Backend& backend,
                              const std::function<void(double)>& on_progress) {

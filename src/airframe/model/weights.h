@@ -40,11 +40,15 @@ struct Weights {
     uint32_t ffn_dim_max = 0;                      // widest hidden row of a dense layer
     std::vector<std::unique_ptr<Buffer>> buffers;  // what the views above point into
     std::vector<std::vector<float>> converted;     // small vectors the file stores in another type than f32
+    std::vector<std::vector<std::byte>> requantised;  // matrices in a type that the backend lacks
 };
 
 // Errors: kBadFile naming the tensor, its shape and the expected one; kUnsupported (a tensor's type);
 // kOutOfMemory.
 base::Result<Weights> load_weights(const GgufFile& file, const ModelSpec& spec, Backend& backend,
                                    const std::function<void(double)>& on_progress);
+
+// Bytes that the tensors take in a backend that owns its memory: those in types it lacks count as converted.
+uint64_t uploaded_bytes(const GgufFile& file, const Backend& backend);
 
 }  // namespace airframe

@@ -20,9 +20,9 @@ using AddCommand = void (*)(CommandLine);
 
 // In the order of the help.
 constexpr AddCommand kCommands[] = {
-    add_serve,   add_generate, add_list,       add_discover,      add_probe,  add_bench,
-    add_inspect, add_tokenize, add_grammar,    add_template,      add_embed,  add_logits,
-    add_verify,  add_quantize, add_make_model, add_help_markdown, add_openapi};
+    add_serve,    add_generate, add_list,     add_discover,   add_probe,         add_bench,
+    add_inspect,  add_tokenize, add_grammar,  add_template,   add_embed,         add_logits,
+    add_gpu_info, add_verify,   add_quantize, add_make_model, add_help_markdown, add_openapi};
 
 constexpr const char* kFooter =
     "Exit codes: 0 done; 1 it could not be done, stderr says why; 2 the command line makes no sense, or "
@@ -45,9 +45,17 @@ void add_global_options(CLI::App& app, GlobalOptions& global) {
                    "Context in tokens, 512 to 131072; 0: the model's own, as far as memory allows")
         ->option_text("TOKENS");
     app.add_option("--backend", global.backend,
-                   "What computes: auto, cpu, or reference (plain and slow, for checking)")
-        ->check(CLI::IsMember({"auto", "airframe", "cpu", "reference"}))
+                   "What computes: auto, cpu, vulkan (a GPU), or reference (plain and slow, for checking)")
+        ->check(CLI::IsMember({"auto", "airframe", "cpu", "vulkan", "reference"}))
         ->option_text("NAME");
+    app.add_option(
+           "--gpu-backend", global.gpu_backend,
+           "With --backend auto: auto takes a GPU where there is one, cpu none, vulkan a GPU or fails")
+        ->check(CLI::IsMember({"auto", "cpu", "vulkan"}))
+        ->option_text("NAME");
+    app.add_option("--gpu-device", global.gpu_device,
+                   "Which GPU: its number or a part of its name, as `shimmy gpu-info` shows them")
+        ->option_text("N|NAME");
     app.add_option(
            "--kv-quant", global.kv_quant,
            "How keys and values are kept: f32, f16 (default), q8, or int4 (a quarter of f16, less exact)")

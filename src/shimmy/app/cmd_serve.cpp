@@ -10,6 +10,7 @@
 #include "shimmy/api/server.h"
 #include "shimmy/app/command.h"
 #include "shimmy/app/guide.h"
+#include "shimmy/app/load_model.h"
 #include "shimmy/app/model_loader.h"
 #include "shimmy/app/models.h"
 #include "shimmy/app/settings.h"
@@ -83,7 +84,8 @@ base::Result<std::string> context_text(const ModelEntry& model, const ServingOpt
     TRY(const auto file, open_model(model));
     TRY(const auto spec, airframe::derive_spec(file));
     const airframe::EngineOptions options = engine_options(serving, global);
-    TRY(const auto plan, airframe::plan_context(spec, file.file_bytes(), options));
+    TRY(const auto plan,
+        airframe::plan_context(spec, {base::available_memory_bytes(), file.file_bytes()}, options));
     const auto kv_tokens = static_cast<uint64_t>(plan.n_pages) * airframe::kPageTokens;
     std::string text =
         fmt::format("{} tokens; {} for the keys and values of {} tokens", format_thousands(plan.ctx_tokens),
@@ -120,8 +122,7 @@ void print_banner(const Server& server, const Catalog& catalog, const ServeOptio
     line("model", model_text(model, catalog.entries().size() - 1));
     const auto context = context_text(model, options.serving, global);
     line("context", context ? *context : context.error().message);
-    line("backend", fmt::format("{}, {} threads", global.backend == "reference" ? "reference" : "cpu",
-                                global.threads > 0 ? global.threads : base::usable_cpus()));
+    line("backend", backend_text(global));
     line("OpenAI", fmt::format("base URL {}/v1, with {} API key", server.url(), has_keys ? "your" : "any"));
     fmt::print("\n{}\n",
                curl_line(has_port ? server.url() : fmt::format("--unix-socket '{}' {}", socket, server.url()),

@@ -28,13 +28,12 @@ struct VerifyArgs {
 
 base::Result<std::vector<airframe::VerifyGate>> verify(const ModelEntry& entry, const VerifyArgs& args,
                                                        const GlobalOptions& global) {
-    const std::string backend = backend_name(global.backend);
+    const airframe::BackendChoice backend = choose_backend(global);
     std::map<std::string, ProgressBar, std::less<>> bars;  // one per gate that takes long
-    airframe::VerifyOptions options{
-        .backend = backend,
-        .backend_options = {.threads = global.threads, .deterministic = global.deterministic},
-        .tokens = args.tokens,
-        .kv_tokens = args.kv_tokens};
+    airframe::VerifyOptions options{.backend = backend.name,
+                                    .backend_options = backend_options(global),
+                                    .tokens = args.tokens,
+                                    .kv_tokens = args.kv_tokens};
     options.on_progress = [&](std::string_view gate, double done) {
         auto [bar, made] = bars.try_emplace(std::string(gate), fmt::format("checking {}", gate), 0);
         bar->second.update(done);

@@ -27,8 +27,10 @@ struct GlobalOptions {
     uint32_t ctx_tokens = 0;              // 0: the model's own, as far as memory allows
     float rope_scale = 0;                 // YaRN by this factor, whatever the file says; 0: by the file
     std::string backend = "auto";
-    std::string kv_quant;        // of keys and values; empty: f16
-    uint32_t prefill_chunk = 0;  // rows of prompts beside running streams; 0: by measurement
+    std::string gpu_backend = "auto";  // where backend is "auto": auto, cpu, vulkan
+    std::string gpu_device;            // a number or a part of a name; empty: the best
+    std::string kv_quant;              // of keys and values; empty: f16
+    uint32_t prefill_chunk = 0;        // rows of prompts beside running streams; 0: by measurement
     bool deterministic = false;
 };
 
@@ -66,6 +68,7 @@ void add_bench(CommandLine line);
 void add_inspect(CommandLine line);
 void add_tokenize(CommandLine line);
 void add_grammar(CommandLine line);
+void add_gpu_info(CommandLine line);
 void add_template(CommandLine line);
 void add_logits(CommandLine line);
 void add_embed(CommandLine line);

@@ -1,30 +1,66 @@
 #include "shimmy/app/load_model.h"
 
-#include <optional>
+#include <algorithm>
 #include <utility>
 
+#include "base/log.h"
+#include "base/system.h"
 #include "shimmy/app/terminal.h"
 
 namespace shimmy {
+namespace {
 
-base::Result<std::unique_ptr<airframe::Model>> load_model(const ModelEntry& entry,
-                                                          const GlobalOptions& global,
-                                                          const LoadOptions& options) {
+bool lets_us_choose(const GlobalOptions& global) {
+    const bool named = global.backend != "auto" && global.backend != "airframe";
+    return !named && global.gpu_backend == "auto" && global.gpu_device.empty();
+}
+
+base::Result<std::unique_ptr<airframe::Model>> load_onto(const ModelEntry& entry,
+                                                         std::string_view backend_name,
+                                                         const GlobalOptions& global,
+                                                         const LoadOptions& options) {
     ProgressBar bar("loading " + entry.id, entry.bytes);
     const auto on_progress =
         options.on_progress ? options.on_progress : [&](double done) { bar.update(done); };
     TRY(auto file, open_model(entry));
-    TRY(auto backend,
-        airframe::make_backend(backend_name(global.backend),
-                               {.threads = global.threads, .deterministic = global.deterministic}));
+    TRY(auto backend, airframe::make_backend(backend_name, backend_options(global)));
     return airframe::Model::load(std::move(file), std::move(backend),
                                  {.batch_rows_max = options.batch_rows_max,
                                   .logit_rows_max = options.logit_rows_max,
                                   .on_progress = on_progress});
 }
 
-std::string backend_name(const std::string& wanted) {
-    return wanted == "auto" || wanted == "airframe" ? "cpu" : wanted;
+}  // namespace
+
+base::Result<std::unique_ptr<airframe::Model>> load_model(const ModelEntry& entry,
+                                                          const GlobalOptions& global,
+                                                          const LoadOptions& options) {
+    const airframe::BackendChoice choice = choose_backend(global);
+    base::log_debug("backend {}: {}", choice.name, choice.reason);
+    auto model = load_onto(entry, choice.name, global, options);
+    if (model || choice.name == "cpu" || !lets_us_choose(global)) return model;
+    base::log_warn("{} is computed on the CPU: {}", entry.id, model.error().message);
+    return load_onto(entry, "cpu", global, options);
+}
+
+airframe::BackendChoice choose_backend(const GlobalOptions& global) {
+    for (const std::string_view name : airframe::backend_names())
+        if (name == global.backend) return {name, "--backend"};
+    for (const std::string_view name : airframe::backend_names())
+        if (name == global.gpu_backend) return {name, "--gpu-backend"};
+    if (!global.gpu_device.empty()) return {"vulkan", "--gpu-device"};
+    return airframe::choose_backend();
+}
+
+airframe::BackendOptions backend_options(const GlobalOptions& global) {
+    return {.threads = global.threads, .device = global.gpu_device, .deterministic = global.deterministic};
+}
+
+std::string backend_text(const GlobalOptions& global) {
+    const airframe::BackendChoice choice = choose_backend(global);
+    if (choice.name == "vulkan") return "vulkan";
+    return fmt::format("{}, {} threads", choice.name,
+                       global.threads > 0 ? global.threads : base::usable_cpus());
 }
 
 }  // namespace shimmy

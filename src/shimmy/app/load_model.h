@@ -23,7 +23,12 @@ base::Result<std::unique_ptr<airframe::Model>> load_model(const ModelEntry& entr
                                                           const GlobalOptions& global,
                                                           const LoadOptions& options = {});
 
-// The backend that "auto" and "airframe" stand for, and every other name as it is.
-std::string backend_name(const std::string& wanted);
+// The backend that the options name; where they leave it open, a GPU if there is one. A model that does not
+// fit a GPU that nobody asked for goes to the CPU instead, with a warning.
+airframe::BackendChoice choose_backend(const GlobalOptions& global);
+airframe::BackendOptions backend_options(const GlobalOptions& global);
+
+// "cpu, 8 threads"
+std::string backend_text(const GlobalOptions& global);
 
 }  // namespace shimmy

@@ -18,7 +18,7 @@ namespace {
 constexpr uint32_t kCtxTokensMin = 512, kCtxTokensMax = 131'072, kPrefillChunkMax = 1 << 20;
 constexpr float kRopeScaleMax = 1024;
 constexpr std::string_view kDefaultHost = "127.0.0.1", kDefaultPort = "11435";
-constexpr std::array<std::string_view, 4> kBackends{"auto", "airframe", "cpu", "reference"};
+constexpr std::array<std::string_view, 5> kBackends{"auto", "airframe", "cpu", "vulkan", "reference"};
 
 template <class T>
 std::optional<T> parse_number(std::string_view text) {
@@ -71,7 +71,7 @@ void apply_rope_scale(GlobalOptions& global, std::vector<std::string>& warnings)
 
 void apply_backend(GlobalOptions& global, std::vector<std::string>& warnings) {
     const auto name = base::env("SHIMMY_ENGINE_BACKEND");
-    if (!name || global.backend != "auto") return;
+    if (!name || global.backend != "auto" || global.gpu_backend != "auto") return;
     if (std::ranges::find(kBackends, *name) != kBackends.end())
         global.backend = *name;
     else if (*name == "llama")

@@ -98,12 +98,17 @@ TEST_F(Settings, RopeScaleIsAFactorOrItsInverse) {
 }
 
 TEST_F(Settings, Backend) {
-    for (const char* good : {"airframe", "auto", "cpu"}) {
+    for (const char* good : {"airframe", "auto", "cpu", "vulkan"}) {
         GlobalOptions global;
         set("SHIMMY_ENGINE_BACKEND", good);
         EXPECT_THAT(apply_environment(global), IsEmpty());
         EXPECT_EQ(global.backend, good);
     }
+    GlobalOptions chosen;
+    chosen.gpu_backend = "cpu";
+    set("SHIMMY_ENGINE_BACKEND", "vulkan");
+    EXPECT_THAT(apply_environment(chosen), IsEmpty()) << "the options win";
+    EXPECT_EQ(chosen.backend, "auto");
     for (const char* odd : {"llama", "abacus"}) {
         GlobalOptions global;
         set("SHIMMY_ENGINE_BACKEND", odd);

@@ -1,0 +1,154 @@
+#include "airframe/backend/vulkan/device.h"
+
+#include <algorithm>
+
+#include "airframe/backend/vulkan/probe.h"
+
+namespace airframe::vulkan {
+namespace {
+
+// Flags a memory type must have, most wanted first; the last choice always exists by the specification.
+std::span<const VkMemoryPropertyFlags> wishes(MemoryUse use) {
+    constexpr VkMemoryPropertyFlags kVisible =
+        VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+    static constexpr VkMemoryPropertyFlags kDevice[] = {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT};
+    static constexpr VkMemoryPropertyFlags kUpload[] = {kVisible};
+    static constexpr VkMemoryPropertyFlags kReadback[] = {kVisible | VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
+                                                          kVisible};
+    if (use == MemoryUse::kDevice) return kDevice;
+    if (use == MemoryUse::kUpload) return kUpload;
+    return kReadback;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Device>> Device::open(std::string_view wanted) {
+    std::unique_ptr<Device> device(new Device);
+    TRY_VOID(device->choose(wanted));
+    TRY_VOID(device->create());
+    return device;
+}
+
+base::Result<void> Device::choose(std::string_view wanted) {
+    TRY(instance_, Instance::create());
+    TRY(const auto devices, physical_devices(*instance_));
+    std::vector<Adapter> adapters;
+    for (VkPhysicalDevice device : devices)
+        adapters.push_back(describe_adapter(*instance_, device, static_cast<uint32_t>(adapters.size())));
+    const AdapterChoice choice = choose_adapter(adapters, wanted);
+    if (!choice.index)
+        return base::fail(base::ErrorCode::kUnsupported,
+                          "{}. `shimmy gpu-info` shows what there is; --gpu-device chooses", choice.reason);
+    physical_ = devices[*choice.index];
+    adapter_ = adapters[*choice.index];
+    return {};
+}
+
+base::Result<void> Device::create() {
+    queue_family_ = compute_family(*instance_, physical_).value();
+    const float priority = 1;
+    const VkDeviceQueueCreateInfo queue{.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                        .queueFamilyIndex = queue_family_,
+                                        .queueCount = 1,
+                                        .pQueuePriorities = &priority};
+    VkPhysicalDeviceVulkan13Features can13{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES};
+    const bool has13 = adapter_.api_version.starts_with("1.") && !adapter_.api_version.starts_with("1.2.");
+    if (has13) {
+        VkPhysicalDeviceFeatures2 can{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &can13};
+        instance_->api().vkGetPhysicalDeviceFeatures2(physical_, &can);
+    }
+    full_subgroups_ = can13.subgroupSizeControl && can13.computeFullSubgroups;
+    VkPhysicalDeviceVulkan13Features use13{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
+                                           .subgroupSizeControl = full_subgroups_,
+                                           .computeFullSubgroups = full_subgroups_,
+                                           .shaderIntegerDotProduct = can13.shaderIntegerDotProduct};
+    VkPhysicalDeviceVulkan12Features use12{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+                                           .pNext = has13 ? &use13 : nullptr,
+                                           .storageBuffer8BitAccess = VK_TRUE,
+                                           .bufferDeviceAddress = VK_TRUE};
+    VkPhysicalDeviceVulkan11Features use11{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
+                                           .pNext = &use12,
+                                           .storageBuffer16BitAccess = VK_TRUE};
+    const VkDeviceCreateInfo info{.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                                  .pNext = &use11,
+                                  .queueCreateInfoCount = 1,
+                                  .pQueueCreateInfos = &queue};
+    const VkResult result = instance_->api().vkCreateDevice(physical_, &info, nullptr, &handle_);
+    if (result != VK_SUCCESS)
+        return base::fail(base::ErrorCode::kUnsupported, "{} cannot be opened: {}", adapter_.name,
+                          describe_result(result));
+    TRY(api_, load_device_api(instance_->api(), handle_));
+    api_.vkGetDeviceQueue(handle_, queue_family_, 0, &queue_);
+    VkPhysicalDeviceMemoryProperties2 memory{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2};
+    instance_->api().vkGetPhysicalDeviceMemoryProperties2(physical_, &memory);
+    memory_ = memory.memoryProperties;
+    return {};
+}
+
+Device::~Device() {
+    if (handle_ == VK_NULL_HANDLE || api_.vkDestroyDevice == nullptr) return;
+    api_.vkDeviceWaitIdle(handle_);
+    api_.vkDestroyDevice(handle_, nullptr);
+}
+
+uint64_t Device::available_bytes() const {
+    return free_memory_bytes(*instance_, physical_).value_or(adapter_.memory_bytes);
+}
+
+std::optional<uint32_t> Device::memory_type(uint32_t allowed_bits, MemoryUse use) const {
+    for (const VkMemoryPropertyFlags flags : wishes(use))
+        for (uint32_t i = 0; i < memory_.memoryTypeCount; ++i)
+            if ((allowed_bits >> i & 1) && (memory_.memoryTypes[i].propertyFlags & flags) == flags) return i;
+    return {};
+}
+
+base::Result<std::unique_ptr<Memory>> Device::allocate(uint64_t bytes, MemoryUse use) {
+    constexpr uint64_t kBytesMin = 256;
+    const auto failed = [&](VkResult result) {
+        return base::fail(
+            base::ErrorCode::kOutOfMemory,
+            "{} gives no {} bytes of memory: {}. It has {} MiB, {} MiB of them free; one piece may have "
+            "{} MiB. Use a smaller model or context, or --gpu-backend cpu",
+            adapter_.name, bytes, describe_result(result), adapter_.memory_bytes >> 20,
+            available_bytes() >> 20, adapter_.buffer_bytes_max >> 20);
+    };
+    if (bytes > adapter_.buffer_bytes_max) return failed(VK_ERROR_OUT_OF_DEVICE_MEMORY);
+    std::unique_ptr<Memory> made(new Memory(*this));
+    made->bytes = std::max(bytes, kBytesMin);
+    const VkBufferCreateInfo info{
+        .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+        .size = made->bytes,
+        .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
+                 VK_BUFFER_USAGE_TRANSFER_DST_BIT | VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT};
+    VkResult result = api_.vkCreateBuffer(handle_, &info, nullptr, &made->buffer);
+    if (result != VK_SUCCESS) return failed(result);
+    VkMemoryRequirements needs;
+    api_.vkGetBufferMemoryRequirements(handle_, made->buffer, &needs);
+    const auto type = memory_type(needs.memoryTypeBits, use);
+    if (!type) return failed(VK_ERROR_FEATURE_NOT_PRESENT);
+    const VkMemoryAllocateFlagsInfo flags{.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
+                                          .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT};
+    const VkMemoryAllocateInfo memory{.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+                                      .pNext = &flags,
+                                      .allocationSize = needs.size,
+                                      .memoryTypeIndex = *type};
+    result = api_.vkAllocateMemory(handle_, &memory, nullptr, &made->memory_);
+    if (result == VK_SUCCESS) result = api_.vkBindBufferMemory(handle_, made->buffer, made->memory_, 0);
+    if (result == VK_SUCCESS && use != MemoryUse::kDevice)
+        result = api_.vkMapMemory(handle_, made->memory_, 0, VK_WHOLE_SIZE, 0,
+                                  reinterpret_cast<void**>(&made->mapped));
+    if (result != VK_SUCCESS) return failed(result);
+    const VkBufferDeviceAddressInfo address{.sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO,
+                                            .buffer = made->buffer};
+    made->address = api_.vkGetBufferDeviceAddress(handle_, &address);
+    return made;
+}
+
+Memory::~Memory() {
+    if (device_.before_free_) device_.before_free_();
+    ++device_.frees_;
+    if (buffer != VK_NULL_HANDLE) device_.api().vkDestroyBuffer(device_.handle(), buffer, nullptr);
+    if (memory_ != VK_NULL_HANDLE) device_.api().vkFreeMemory(device_.handle(), memory_, nullptr);
+}
+
+}  // namespace airframe::vulkan

@@ -1,0 +1,88 @@
+// A Vulkan device with its compute queue and its memory. One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "airframe/backend/vulkan/adapter.h"
+#include "airframe/backend/vulkan/instance.h"
+#include "base/result.h"
+
+namespace airframe::vulkan {
+
+class Device;
+
+enum class MemoryUse : uint8_t {
+    kDevice,   // weights, activations
+    kUpload,   // written by the host, read by the device
+    kReadback  // written by the device, read by the host
+};
+
+// A buffer with memory of its own; shaders reach it by its address. Freed with the object.
+class Memory {
+  public:
+    ~Memory();
+    Memory(const Memory&) = delete;
+    Memory& operator=(const Memory&) = delete;
+
+    VkBuffer buffer = VK_NULL_HANDLE;
+    uint64_t address = 0;
+    uint64_t bytes = 0;
+    std::byte* mapped = nullptr;  // of kUpload and kReadback
+
+  private:
+    friend class Device;
+    explicit Memory(Device& device) : device_(device) {}
+    Device& device_;
+    VkDeviceMemory memory_ = VK_NULL_HANDLE;
+};
+
+class Device {
+  public:
+    // `wanted` as in choose_adapter(). Errors: kUnsupported with the reason and what to do.
+    static base::Result<std::unique_ptr<Device>> open(std::string_view wanted);
+    ~Device();
+    Device(const Device&) = delete;
+    Device& operator=(const Device&) = delete;
+
+    const Adapter& adapter() const { return adapter_; }
+    const DeviceApi& api() const { return api_; }
+    VkDevice handle() const { return handle_; }
+    VkQueue queue() const { return queue_; }
+    uint32_t queue_family() const { return queue_family_; }
+    bool full_subgroups() const { return full_subgroups_; }
+    // Bytes that can still be allocated for kDevice, as far as the driver tells.
+    uint64_t available_bytes() const;
+
+    // Called before memory is freed: work that uses it must end first.
+    void set_before_free(std::function<void()> call) { before_free_ = std::move(call); }
+    // How often memory was freed: recorded commands may name what is no more.
+    uint64_t frees() const { return frees_; }
+
+    // Errors: kOutOfMemory with the bytes asked for and what the device has.
+    base::Result<std::unique_ptr<Memory>> allocate(uint64_t bytes, MemoryUse use);
+
+  private:
+    friend class Memory;
+    Device() = default;
+    base::Result<void> choose(std::string_view wanted);
+    base::Result<void> create();
+    std::optional<uint32_t> memory_type(uint32_t allowed_bits, MemoryUse use) const;
+
+    std::unique_ptr<Instance> instance_;
+    VkPhysicalDevice physical_ = VK_NULL_HANDLE;
+    Adapter adapter_;
+    VkDevice handle_ = VK_NULL_HANDLE;
+    DeviceApi api_;
+    VkQueue queue_ = VK_NULL_HANDLE;
+    uint32_t queue_family_ = 0;
+    bool full_subgroups_ = false;
+    VkPhysicalDeviceMemoryProperties memory_{};
+    std::function<void()> before_free_;
+    uint64_t frees_ = 0;
+};
+
+}  // namespace airframe::vulkan

@@ -1,0 +1,110 @@
+// The backend's class; its operations are spread over ops_*.cpp. One thread.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "airframe/backend/backend.h"
+#include "airframe/backend/vulkan/memory_pool.h"
+#include "airframe/backend/vulkan/pipelines.h"
+#include "airframe/backend/vulkan/stream.h"
+
+namespace airframe::vulkan {
+
+// Room that operations need between their dispatches; grows to the largest asked for.
+enum class Room : uint8_t {
+    kGate,
+    kHidden,
+    kProduct,
+    kScores,
+    kExperts,
+    kShares,
+    kShared,
+    kSharedScore,
+    kNormed
+};
+inline constexpr size_t kRooms = 9;
+
+// A device address that shaders take, and where in it the data begins.
+struct Place {
+    uint64_t address = 0;
+    uint32_t first_byte = 0;
+};
+
+class VulkanBackend final : public Backend {
+  public:
+    static base::Result<std::unique_ptr<Backend>> create(const BackendOptions& options);
+    ~VulkanBackend() override;
+
+    std::string_view name() const override { return "vulkan"; }
+    std::string_view description() const override { return description_; }
+    bool supports(QuantType type) const override;
+    bool owns_memory() const override { return true; }
+    uint64_t available_memory_bytes() const override { return device_->available_bytes(); }
+
+    base::Result<std::unique_ptr<Buffer>> upload(std::span<const std::byte> host) override;
+    base::Result<std::unique_ptr<Buffer>> allocate(size_t bytes) override;
+    void write(Buffer& to, size_t offset_bytes, std::span<const std::byte> from) override;
+    void read(const Buffer& from, size_t offset_bytes, std::span<std::byte> to) override;
+    void wait() override { stream_->finish(); }
+
+    void embed(const EmbedArgs& args) override;
+    void norm(const Rows& x, const Norm& norm, const Rows& out) override;
+    void linear(const Rows& x, std::span<const Linear> weights, std::span<const Rows> outs) override;
+    void linear_add(const Rows& x, const Linear& weight, const Norm& post_norm, float scale,
+                    const Rows& residual) override;
+    void rope_store(const RopeStoreArgs& args) override;
+    void attend(const AttendArgs& args) override;
+    void ffn_in(const FfnInArgs& args) override;
+    void moe(const MoeArgs& args) override;
+    void logits(const LogitsArgs& args) override;
+
+  private:
+    // y = W x + b (add: y += scale * that); with `experts` row r takes its own matrix of the stack.
+    struct Product {
+        uint64_t x = 0, y = 0;  // addresses of [rows / x_share, cols] and [rows, outs]
+        int64_t rows = 0;
+        bool add = false;
+        float scale = 1;
+        uint64_t experts = 0;  // address of [rows]; 0: one matrix
+        int32_t n_experts = 1;
+        int32_t x_share = 1;
+        After after = After::kAll;
+    };
+    struct NormRows {
+        uint64_t x = 0, y = 0;
+        int64_t rows = 0, cols = 0;
+        uint64_t index = 0;  // address of [rows]; 0: each row itself
+    };
+
+    void product(const Linear& linear, const Product& args);
+    void norm_rows(const Norm& norm, const NormRows& args);
+    void activate(Activation act, uint64_t gate, uint64_t h, int64_t n);
+    void norm_heads(const Norm& norm, const Rows& rows, int64_t head_dim);
+    void hidden_of(const Linear& gate, const Linear& up, Activation act, const Product& args);
+    uint64_t room(Room which, int64_t floats);
+    uint64_t stage_ints(std::span<const int32_t> values);
+    uint64_t batch_table(const Batch& batch);
+
+    std::unique_ptr<Device> device_;
+    std::unique_ptr<Pipelines> pipelines_;
+    std::unique_ptr<Stream> stream_;
+    std::unique_ptr<MemoryPool> memory_;
+    std::array<std::unique_ptr<DeviceBuffer>, kRooms> rooms_;
+    std::string description_;
+    bool deterministic_ = false;
+    // The batch's rows as last told to the device, and where they lie.
+    std::vector<int32_t> table_, table_draft_;
+    uint64_t table_address_ = 0, table_epoch_ = 0;
+};
+
+inline uint64_t address_of(const Buffer& buffer) {
+    return static_cast<const DeviceBuffer&>(buffer).address();
+}
+inline uint64_t address_of(const Rows& rows) { return address_of(*rows.buffer); }
+// Of a vector of f32; 0 when absent.
+uint64_t address_of(const Weight& vector);
+Place place_of(const Weight& weight);
+
+}  // namespace airframe::vulkan

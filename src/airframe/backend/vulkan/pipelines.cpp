@@ -1,0 +1,91 @@
+#include "airframe/backend/vulkan/pipelines.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
+#include "base/check.h"
+#include "base/embedded_file.h"
+
+std::span<const base::EmbeddedFile> airframe_vulkan_shaders();  // made by the build
+
+namespace airframe::vulkan {
+namespace {
+
+constexpr std::string_view kFiles[] = {"activate",      "add_scaled", "attend",    "embed",
+                                       "finish_logits", "matmul",     "matvec",    "moe_choose",
+                                       "moe_combine",   "norm",       "rope_store"};
+
+// The words of a shader; embedded bytes are not aligned.
+std::vector<uint32_t> words_of(Shader shader) {
+    const std::string name = std::string(kFiles[static_cast<size_t>(shader)]) + ".spv";
+    for (const base::EmbeddedFile& file : airframe_vulkan_shaders()) {
+        if (file.name != name) continue;
+        std::vector<uint32_t> words(file.bytes().size() / sizeof(uint32_t));
+        std::memcpy(words.data(), file.begin, words.size() * sizeof(uint32_t));
+        return words;
+    }
+    CHECK(false, "the program has no shader {}", name);
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Pipelines>> Pipelines::create(const Device& device) {
+    std::unique_ptr<Pipelines> made(new Pipelines(device));
+    const VkPushConstantRange arguments{.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = kArgumentBytesMax};
+    const VkPipelineLayoutCreateInfo info{.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+                                          .pushConstantRangeCount = 1,
+                                          .pPushConstantRanges = &arguments};
+    const VkResult result =
+        device.api().vkCreatePipelineLayout(device.handle(), &info, nullptr, &made->layout_);
+    if (result != VK_SUCCESS)
+        return base::fail(base::ErrorCode::kOutOfMemory, "{} gives no pipeline layout: {}",
+                          device.adapter().name, describe_result(result));
+    return made;
+}
+
+Pipelines::~Pipelines() {
+    for (const auto& [key, pipeline] : made_)
+        device_.api().vkDestroyPipeline(device_.handle(), pipeline, nullptr);
+    if (layout_ != VK_NULL_HANDLE) device_.api().vkDestroyPipelineLayout(device_.handle(), layout_, nullptr);
+}
+
+VkPipeline Pipelines::get(Shader shader, std::initializer_list<uint32_t> constants) {
+    const Key key{shader, constants};
+    const auto found = made_.find(key);
+    return found != made_.end() ? found->second : made_[key] = make(key);
+}
+
+VkPipeline Pipelines::make(const Key& key) {
+    const DeviceApi& api = device_.api();
+    const std::vector<uint32_t> words = words_of(key.first);
+    const VkShaderModuleCreateInfo code{.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
+                                        .codeSize = words.size() * sizeof(uint32_t),
+                                        .pCode = words.data()};
+    VkShaderModule module = VK_NULL_HANDLE;
+    VkResult result = api.vkCreateShaderModule(device_.handle(), &code, nullptr, &module);
+    std::vector<VkSpecializationMapEntry> entries;
+    for (uint32_t i = 0; i < key.second.size(); ++i)
+        entries.push_back({.constantID = i, .offset = i * 4, .size = 4});
+    const VkSpecializationInfo constants{.mapEntryCount = static_cast<uint32_t>(entries.size()),
+                                         .pMapEntries = entries.data(),
+                                         .dataSize = key.second.size() * 4,
+                                         .pData = key.second.data()};
+    const VkComputePipelineCreateInfo info{
+        .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                  .module = module,
+                  .pName = "main",
+                  .pSpecializationInfo = &constants},
+        .layout = layout_};
+    VkPipeline pipeline = VK_NULL_HANDLE;
+    if (result == VK_SUCCESS)
+        result = api.vkCreateComputePipelines(device_.handle(), VK_NULL_HANDLE, 1, &info, nullptr, &pipeline);
+    CHECK(result == VK_SUCCESS, "{} cannot compile the shader {}: {}", device_.adapter().name,
+          kFiles[static_cast<size_t>(key.first)], describe_result(result));
+    api.vkDestroyShaderModule(device_.handle(), module, nullptr);
+    return pipeline;
+}
+
+}  // namespace airframe::vulkan

@@ -1,0 +1,51 @@
+// Compute pipelines made from the shaders that the build embedded, each on first use and once per set of
+// specialisation constants. One thread.
+#pragma once
+
+#include <initializer_list>
+#include <map>
+#include <vector>
+
+#include "airframe/backend/vulkan/device.h"
+
+namespace airframe::vulkan {
+
+enum class Shader : uint8_t {
+    kActivate,
+    kAddScaled,
+    kAttend,
+    kEmbed,
+    kFinishLogits,
+    kMatmul,
+    kMatvec,
+    kMoeChoose,
+    kMoeCombine,
+    kNorm,
+    kRopeStore
+};
+
+// Bytes of arguments that every device takes: push constants.
+inline constexpr uint32_t kArgumentBytesMax = 128;
+
+class Pipelines {
+  public:
+    static base::Result<std::unique_ptr<Pipelines>> create(const Device& device);
+    ~Pipelines();
+    Pipelines(const Pipelines&) = delete;
+    Pipelines& operator=(const Pipelines&) = delete;
+
+    // The shader with constant_id 0, 1, … set to these values.
+    VkPipeline get(Shader shader, std::initializer_list<uint32_t> constants);
+    VkPipelineLayout layout() const { return layout_; }
+
+  private:
+    using Key = std::pair<Shader, std::vector<uint32_t>>;
+    explicit Pipelines(const Device& device) : device_(device) {}
+    VkPipeline make(const Key& key);
+
+    const Device& device_;
+    VkPipelineLayout layout_ = VK_NULL_HANDLE;
+    std::map<Key, VkPipeline> made_;
+};
+
+}  // namespace airframe::vulkan

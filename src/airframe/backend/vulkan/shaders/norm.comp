@@ -1,0 +1,54 @@
+// y[row] = norm(x[index[row]]), RMS or layer norm; in place is fine without an index.
+#version 460
+#include "common.glsl"
+layout(local_size_x_id = 0) in;
+
+const uint F_LAYER = 1, F_GAIN = 2, F_BIAS = 4, F_INDEX = 8;
+
+layout(push_constant) uniform Args {
+    F32 x;      // [.., cols]
+    F32 y;      // [rows, cols]
+    F32 gain;   // [cols]
+    F32 bias;   // [cols]
+    U32 index;  // [rows]
+    uint rows;
+    uint cols;
+    uint flags;
+    float eps;
+};
+
+shared float parts[64];  // of up to 64 subgroups
+
+float sum_of_workgroup(float value) {
+    const float part = subgroupAdd(value);
+    if (subgroupElect()) parts[gl_SubgroupID] = part;
+    barrier();
+    float sum = 0.0;
+    for (uint i = 0; i < gl_NumSubgroups; ++i) sum += parts[i];
+    barrier();
+    return sum;
+}
+
+void main() {
+    const uint row = workgroup_number(), id = gl_LocalInvocationID.x, step = gl_WorkGroupSize.x;
+    if (row >= rows) return;
+    const uint from = ((flags & F_INDEX) != 0u ? index.at[row] : row) * cols;
+    float mean = 0.0;
+    if ((flags & F_LAYER) != 0u) {
+        float sum = 0.0;
+        for (uint i = id; i < cols; i += step) sum += x.at[from + i];
+        mean = sum_of_workgroup(sum) / float(cols);
+    }
+    float squares = 0.0;
+    for (uint i = id; i < cols; i += step) {
+        const float value = x.at[from + i] - mean;
+        squares += value * value;
+    }
+    const float factor = 1.0 / sqrt(sum_of_workgroup(squares) / float(cols) + eps);
+    for (uint i = id; i < cols; i += step) {
+        float value = (x.at[from + i] - mean) * factor;
+        if ((flags & F_GAIN) != 0u) value *= gain.at[i];
+        if ((flags & F_BIAS) != 0u) value += bias.at[i];
+        y.at[row * cols + i] = value;
+    }
+}

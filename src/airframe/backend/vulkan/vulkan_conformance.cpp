@@ -1,0 +1,48 @@
+// The vulkan backend in the conformance test, with the validation layer watching. One device for all cases of
+// the process. SHIMMY_GPU_DEVICE chooses; without it the first device that there is, a CPU too.
+#include <cstdlib>
+
+#include "airframe/backend/conformance_backends.h"
+#include "airframe/backend/vulkan/vulkan_backend.h"
+#include "base/check.h"
+#include "base/system.h"
+
+namespace airframe {
+namespace {
+
+// Weights and activations are f32 here: sums of a few hundred to a few thousand products.
+constexpr double kProductBound = 3e-6;
+
+base::Result<std::shared_ptr<Backend>> open_backend(bool deterministic) {
+    setenv("SHIMMY_VULKAN_VALIDATION", "1", 0);
+    const std::string device = base::env("SHIMMY_GPU_DEVICE").value_or("0");
+    return make_vulkan_backend({.device = device, .deterministic = deterministic});
+}
+
+const base::Result<std::shared_ptr<Backend>>& shared_backend(bool deterministic) {
+    static const auto quick = open_backend(false);
+    static const auto steady = open_backend(true);
+    return deterministic ? steady : quick;
+}
+
+}  // namespace
+
+std::vector<std::string> conformance_names() { return {"vulkan"}; }
+
+std::optional<std::string> why_absent() {
+    const auto& backend = shared_backend(false);
+    if (backend) return {};
+    return backend.error().message;
+}
+
+std::shared_ptr<Backend> conformance_backend(const std::string&, const BackendOptions& options) {
+    const auto& backend = shared_backend(options.deterministic);
+    CHECK(backend, "{}", backend.error().message);
+    return *backend;
+}
+
+double conformance_product_bound(const std::string&) { return kProductBound; }
+
+int faults_seen() { return vulkan::validation_messages(); }
+
+}  // namespace airframe
