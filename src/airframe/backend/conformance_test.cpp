@@ -345,6 +345,8 @@ std::vector<AttentionCase> attention_cases() {
         {"odd head, q8", 3, 1, 10, 6, 5, KvType::kQ8, {{17, 3}}, 0, 0, RopePairs::kHalves, 6},
         {"odd head, int4", 3, 1, 10, 7, 5, KvType::kInt4, {{17, 3}}, 0, 0, RopePairs::kHalves, 6},
         {"window and softcap, int4", 4, 2, 256, 256, 32, KvType::kInt4, {{70, 70}}, 50, 33},
+        {"long, f16", 4, 2, 64, 64, 32, KvType::kF16, {{700, 1}, {300, 5}}},
+        {"long with a window", 2, 1, 32, 24, 16, KvType::kF32, {{900, 2}, {0, 300}}, 0, 400},
         {"norm per head", 4, 2, 64, 64, 32, KvType::kF32, {{3, 9}}, 0, 0, RopePairs::kHalves, 0, 1},
         {"norm of row", 4, 2, 64, 64, 32, KvType::kF32, {{3, 9}}, 0, 0, RopePairs::kAdjacent, 32, 2},
     };

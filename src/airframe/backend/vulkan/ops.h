@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,10 @@ enum class Room : uint8_t {
     kShares,
     kShared,
     kSharedScore,
-    kNormed
+    kNormed,
+    kSpans
 };
-inline constexpr size_t kRooms = 9;
+inline constexpr size_t kRooms = 10;
 
 // A device address that shaders take, and where in it the data begins.
 struct Place {
@@ -71,6 +73,9 @@ class VulkanBackend final : public Backend {
         int32_t n_experts = 1;
         int32_t x_share = 1;
         After after = After::kAll;
+        // Few rows alone: y = act(W x + b), or act(gate x) * (W x + b) with a gate of the same type.
+        std::optional<Activation> act = {};
+        Linear gate = {};
     };
     struct NormRows {
         uint64_t x = 0, y = 0;
@@ -78,6 +83,7 @@ class VulkanBackend final : public Backend {
         uint64_t index = 0;  // address of [rows]; 0: each row itself
     };
 
+    bool takes_vectors(const Product& args) const;
     void product(const Linear& linear, const Product& args);
     void norm_rows(const Norm& norm, const NormRows& args);
     void activate(Activation act, uint64_t gate, uint64_t h, int64_t n);

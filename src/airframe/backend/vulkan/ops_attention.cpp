@@ -1,4 +1,6 @@
 // Rotary positions, the paged cache, attention.
+#include <algorithm>
+#include <bit>
 #include <map>
 
 #include "airframe/backend/vulkan/ops.h"
@@ -13,10 +15,29 @@ struct RopeStoreShaderArgs {
 };
 
 struct AttendShaderArgs {
-    uint64_t q, y, table, keys, values;
+    uint64_t q, y, parts, table, keys, values;
     uint32_t n_heads, n_kv_heads, page_tokens, window;
     float scale, softcap;
 };
+
+struct AttendMergeShaderArgs {
+    uint64_t parts, y, table;
+    uint32_t n_heads, spans, window;
+};
+
+constexpr uint32_t kSpan = 256;  // positions, as in attend_merge.glsl
+// With fewer workgroups than this the spans of a row get one each.
+constexpr uint32_t kFewGroups = 1024;
+
+// Spans of the row with most of them, rounded up so that the same commands serve many steps.
+uint32_t spans_of(const AttendArgs& args) {
+    int32_t last = 0;
+    for (const BatchSlice& slice : args.batch->slices)
+        last = std::max(last, slice.kv_tokens + slice.n_rows - 1);
+    const auto window = static_cast<uint32_t>(args.window);
+    const uint32_t all = std::bit_ceil(static_cast<uint32_t>(last) / kSpan + 1);
+    return window > 0 ? std::min(all, (window - 1) / kSpan + 2) : all;
+}
 
 }  // namespace
 
@@ -75,22 +96,33 @@ void VulkanBackend::attend(const AttendArgs& args) {
     const KvLayer& kv = args.kv;
     CHECK(kv.n_kv_heads > 0 && args.n_heads % kv.n_kv_heads == 0, "{} heads on {} key heads", args.n_heads,
           kv.n_kv_heads);
+    const auto rows = static_cast<uint32_t>(args.q.rows), heads = static_cast<uint32_t>(args.n_heads);
+    const auto window = static_cast<uint32_t>(args.window);
+    const uint32_t spans = spans_of(args);
+    const bool split = spans > 1 && rows * heads < kFewGroups;
+    const uint64_t parts =
+        split ? room(Room::kSpans, int64_t{rows} * heads * spans * (2 + kv.head_dim_v)) : 0;
+    const uint64_t table = batch_table(*args.batch);
     const AttendShaderArgs shader{address_of(args.q),
                                   address_of(args.out),
-                                  batch_table(*args.batch),
+                                  parts,
+                                  table,
                                   address_of(*kv.keys),
                                   address_of(*kv.values),
-                                  static_cast<uint32_t>(args.n_heads),
+                                  heads,
                                   static_cast<uint32_t>(kv.n_kv_heads),
                                   static_cast<uint32_t>(kv.page_tokens),
-                                  static_cast<uint32_t>(args.window),
+                                  window,
                                   args.scale,
                                   args.softcap};
+    const auto dim_v = static_cast<uint32_t>(kv.head_dim_v);
     const VkPipeline pipeline = pipelines_->get(
-        Shader::kAttend, {static_cast<uint32_t>(kv.type), static_cast<uint32_t>(kv.head_dim_k),
-                          static_cast<uint32_t>(kv.head_dim_v)});
-    stream_->dispatch(pipeline, shader,
-                      {static_cast<uint32_t>(args.n_heads), static_cast<uint32_t>(args.q.rows)});
+        Shader::kAttend,
+        {static_cast<uint32_t>(kv.type), static_cast<uint32_t>(kv.head_dim_k), dim_v, split ? 1u : 0u});
+    stream_->dispatch(pipeline, shader, {heads, rows, split ? spans : 1});
+    if (!split) return;
+    const AttendMergeShaderArgs merge{parts, address_of(args.out), table, heads, spans, window};
+    stream_->dispatch(pipelines_->get(Shader::kAttendMerge, {dim_v}), merge, {heads, rows});
 }
 
 }  // namespace airframe::vulkan

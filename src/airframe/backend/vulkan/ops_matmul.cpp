@@ -8,18 +8,20 @@
 namespace airframe::vulkan {
 namespace {
 
-constexpr uint32_t kVectorOuts = 4;    // outputs of one workgroup of matvec.comp
-constexpr uint32_t kTile = 64;         // of matmul.comp, in outputs and rows
-constexpr int64_t kVectorRowsMax = 8;  // more rows go to matmul.comp
+constexpr uint32_t kVectorOuts = 4;                  // outputs of one workgroup of matvec.comp
+constexpr uint32_t kTileOuts = 128, kTileRows = 64;  // of matmul.comp
+constexpr int64_t kVectorRowsMax = 8;                // more rows go to matmul.comp
 constexpr uint32_t kVectorThreadsMin = 64;
 
 struct MatmulShaderArgs {
     uint64_t weights, x, y, bias, experts;
     uint32_t first_byte, row_bytes, cols, outs, rows, flags;
     float scale;
-    uint32_t expert_bytes, x_share;
+    uint32_t expert_bytes, x_share, gate_first_byte;
+    uint64_t gate_weights, gate_bias;
 };
-enum MatmulFlags : uint32_t { kBias = 1, kAdd = 2, kExperts = 4 };
+enum MatmulFlags : uint32_t { kBias = 1, kAdd = 2, kExperts = 4, kGateBias = 8 };
+enum HiddenKind : uint32_t { kPlain = 0, kActivated = 1, kGated = 2 };  // of matvec.comp
 
 struct MoeChooseShaderArgs {
     uint64_t scores, experts, shares;
@@ -37,30 +39,39 @@ uint32_t blocks_of(int64_t n, uint32_t size) { return (static_cast<uint32_t>(n) 
 
 }  // namespace
 
+bool VulkanBackend::takes_vectors(const Product& args) const {
+    return args.experts != 0 || deterministic_ || args.rows <= kVectorRowsMax;
+}
+
 void VulkanBackend::product(const Linear& linear, const Product& args) {
     const Weight& w = linear.weight;
-    const Place place = place_of(w);
+    const Place place = place_of(w), gate = args.gate ? place_of(args.gate.weight) : Place{};
     const auto outs = static_cast<uint32_t>(w.rows / args.n_experts);
     const auto bytes = static_cast<uint32_t>(row_bytes(w.type, w.cols));
-    const MatmulShaderArgs shader{
-        .weights = place.address,
-        .x = args.x,
-        .y = args.y,
-        .bias = address_of(linear.bias),
-        .experts = args.experts,
-        .first_byte = place.first_byte,
-        .row_bytes = bytes,
-        .cols = static_cast<uint32_t>(w.cols),
-        .outs = outs,
-        .rows = static_cast<uint32_t>(args.rows),
-        .flags = (linear.bias ? kBias : 0u) | (args.add ? kAdd : 0u) | (args.experts != 0 ? kExperts : 0u),
-        .scale = args.scale,
-        .expert_bytes = outs * bytes,
-        .x_share = static_cast<uint32_t>(args.x_share)};
+    const MatmulShaderArgs shader{.weights = place.address,
+                                  .x = args.x,
+                                  .y = args.y,
+                                  .bias = address_of(linear.bias),
+                                  .experts = args.experts,
+                                  .first_byte = place.first_byte,
+                                  .row_bytes = bytes,
+                                  .cols = static_cast<uint32_t>(w.cols),
+                                  .outs = outs,
+                                  .rows = static_cast<uint32_t>(args.rows),
+                                  .flags = (linear.bias ? kBias : 0u) | (args.add ? kAdd : 0u) |
+                                           (args.experts != 0 ? kExperts : 0u) |
+                                           (args.gate.bias ? kGateBias : 0u),
+                                  .scale = args.scale,
+                                  .expert_bytes = outs * bytes,
+                                  .x_share = static_cast<uint32_t>(args.x_share),
+                                  .gate_first_byte = gate.first_byte,
+                                  .gate_weights = gate.address,
+                                  .gate_bias = address_of(args.gate.bias)};
     const auto type = static_cast<uint32_t>(w.type);
-    if (args.experts == 0 && !deterministic_ && args.rows > kVectorRowsMax) {
+    if (!takes_vectors(args)) {
         stream_->dispatch(pipelines_->get(Shader::kMatmul, {type}), shader,
-                          linear_groups(blocks_of(outs, kTile), blocks_of(args.rows, kTile)), args.after);
+                          linear_groups(blocks_of(outs, kTileOuts), blocks_of(args.rows, kTileRows)),
+                          args.after);
         return;
     }
     constexpr uint32_t kDeterministicColumns = 4;
@@ -68,7 +79,9 @@ void VulkanBackend::product(const Linear& linear, const Product& args) {
     if (deterministic_) columns = kDeterministicColumns;
     if (args.experts != 0) columns = 1;
     const uint32_t threads = std::max(kVectorThreadsMin, kVectorOuts * device_->adapter().subgroup_size);
-    stream_->dispatch(pipelines_->get(Shader::kMatvec, {threads, type, columns}), shader,
+    const uint32_t hidden = !args.act ? kPlain : args.gate ? kGated : kActivated;
+    const auto act = static_cast<uint32_t>(args.act.value_or(Activation::kSilu));
+    stream_->dispatch(pipelines_->get(Shader::kMatvec, {threads, type, columns, hidden, act}), shader,
                       linear_groups(blocks_of(outs, kVectorOuts), blocks_of(args.rows, columns)), args.after);
 }
 
@@ -86,6 +99,13 @@ void VulkanBackend::linear(const Rows& x, std::span<const Linear> weights, std::
 
 // args.y = act(gate x) * (up x), or act(up x) without a gate.
 void VulkanBackend::hidden_of(const Linear& gate, const Linear& up, Activation act, const Product& args) {
+    const bool same_type = !gate || gate.weight.type == up.weight.type;
+    if (takes_vectors(args) && same_type) {
+        Product fused = args;
+        fused.act = act;
+        fused.gate = gate;
+        return product(up, fused);
+    }
     const int64_t n = args.rows * (up.weight.rows / args.n_experts);
     uint64_t gated = 0;
     Product second = args;

@@ -12,9 +12,9 @@ std::span<const base::EmbeddedFile> airframe_vulkan_shaders();  // made by the b
 namespace airframe::vulkan {
 namespace {
 
-constexpr std::string_view kFiles[] = {"activate",      "add_scaled", "attend",    "embed",
-                                       "finish_logits", "matmul",     "matvec",    "moe_choose",
-                                       "moe_combine",   "norm",       "rope_store"};
+constexpr std::string_view kFiles[] = {"activate",   "add_scaled",    "attend", "attend_merge",
+                                       "embed",      "finish_logits", "matmul", "matvec",
+                                       "moe_choose", "moe_combine",   "norm",   "rope_store"};
 
 // The words of a shader; embedded bytes are not aligned.
 std::vector<uint32_t> words_of(Shader shader) {

@@ -14,6 +14,7 @@ enum class Shader : uint8_t {
     kActivate,
     kAddScaled,
     kAttend,
+    kAttendMerge,
     kEmbed,
     kFinishLogits,
     kMatmul,

@@ -89,6 +89,7 @@ void Stream::read(VkBuffer from, uint64_t offset, std::span<std::byte> to) {
 void Stream::finish() {
     staged_bytes_ = 0;
     ++epoch_;
+    uploader_.finish();
     if (steps_.empty()) return;
     const VkCommandBuffer commands = recorded();
     const VkSubmitInfo submit{

@@ -11,6 +11,7 @@
 
 #include "airframe/backend/vulkan/device.h"
 #include "airframe/backend/vulkan/pipelines.h"
+#include "airframe/backend/vulkan/uploader.h"
 
 namespace airframe::vulkan {
 
@@ -56,6 +57,11 @@ class Stream {
     }
     // Host memory -> device memory. The bytes are taken now.
     void write(VkBuffer to, uint64_t offset, std::span<const std::byte> from);
+    // The same for memory that nothing uses yet: at once, before everything else in the stream. Errors:
+    // kOutOfMemory.
+    base::Result<void> upload(VkBuffer to, uint64_t offset, std::span<const std::byte> from) {
+        return uploader_.upload(to, offset, from);
+    }
     // Runs everything, then device memory -> host memory.
     void read(VkBuffer from, uint64_t offset, std::span<std::byte> to);
     // Room that lives until finish(), which comes by itself when there is no room left: use it before staging
@@ -88,7 +94,7 @@ class Stream {
         uint64_t frees = 0;  // of the device, when it was recorded
     };
 
-    Stream(Device& device, VkPipelineLayout layout) : device_(device), layout_(layout) {}
+    Stream(Device& device, VkPipelineLayout layout) : device_(device), layout_(layout), uploader_(device) {}
     base::Result<void> start();
     void copy(VkBuffer from, uint64_t from_offset, VkBuffer to, uint64_t to_offset, uint64_t bytes);
     VkCommandBuffer recorded();
@@ -98,6 +104,7 @@ class Stream {
 
     Device& device_;
     VkPipelineLayout layout_;
+    Uploader uploader_;
     VkCommandPool pool_ = VK_NULL_HANDLE;
     VkFence fence_ = VK_NULL_HANDLE;
     std::unique_ptr<Memory> upload_, readback_;

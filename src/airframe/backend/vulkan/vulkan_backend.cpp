@@ -34,7 +34,11 @@ bool VulkanBackend::supports(QuantType type) const {
 
 base::Result<std::unique_ptr<Buffer>> VulkanBackend::upload(std::span<const std::byte> host) {
     TRY(auto buffer, memory_->allocate(host.size()));
-    stream_->write(buffer->handle(), buffer->offset(), host);
+    constexpr size_t kLargeBytes = 1 << 20;  // smaller ones go together with the first step
+    if (host.size() < kLargeBytes)
+        stream_->write(buffer->handle(), buffer->offset(), host);
+    else
+        TRY_VOID(stream_->upload(buffer->handle(), buffer->offset(), host));
     return buffer;
 }
 

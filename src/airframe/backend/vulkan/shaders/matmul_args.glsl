@@ -1,6 +1,6 @@
 // Arguments of both matrix shaders: y = W x + b, or y += scale * (W x + b), for `rows` rows of x.
 // With experts: row r takes the matrix experts[r] of a stack, and row r / x_share of x.
-const uint F_BIAS = 1, F_ADD = 2, F_EXPERTS = 4;
+const uint F_BIAS = 1, F_ADD = 2, F_EXPERTS = 4, F_GATE_BIAS = 8;
 
 layout(push_constant) uniform Args {
     U32 weights;
@@ -17,6 +17,10 @@ layout(push_constant) uniform Args {
     float scale;
     uint expert_bytes;  // from one matrix of a stack to the next
     uint x_share;
+    // A second matrix and bias, of the gate: matvec.comp alone.
+    uint gate_first_byte;
+    U32 gate_weights;
+    F32 gate_bias;
 };
 
 void put(uint row, uint out_row, float value) {
