@@ -16,7 +16,7 @@ set(airframe_headers
   airframe/model/embed.h airframe/model/kv_pool.h airframe/model/model.h airframe/model/rope_table.h airframe/model/spec.h
   airframe/quant/quant.h airframe/quant/quant_type.h
   airframe/text/chat_template.h airframe/text/jinja.h airframe/text/tokenizer.h
-  base/log.h base/mmap_file.h base/result.h)
+  base/log.h base/mmap_file.h base/result.h base/system.h)
 set(airframe_include_dir ${CMAKE_INSTALL_INCLUDEDIR}/airframe)
 set(airframe_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/airframe)
 

@@ -14,7 +14,8 @@ import unittest
 from support import Program, clean_environment, data_dir
 
 BINARY, SOURCE = sys.argv[1], pathlib.Path(sys.argv[2])
-COMMANDS = ["serve", "generate", "list", "discover", "probe", "bench", "inspect", "tokenize", "template", "logits"]
+COMMANDS = ["serve", "generate", "list", "discover", "probe", "bench", "inspect", "tokenize", "template", "logits",
+            "gpu-info"]
 
 
 class Case(unittest.TestCase):
@@ -81,6 +82,37 @@ class Front(Case):
 
     def test_no_colours_without_a_terminal(self):
         self.assertNotIn("\x1b", self.ok("--help") + self.ok("list") + self.fails(1, "inspect", "x"))
+
+
+class Gpu(Case):
+    """With whatever Vulkan device there is, one in software too; ./test.sh installs that one."""
+
+    def adapters(self):
+        tree = json.loads(self.ok("gpu-info", "--json"))
+        self.assertTrue(tree["reason"])
+        if not tree["adapters"]:
+            self.assertNotIn("SHIMMY_REQUIRE_VULKAN", os.environ, tree["reason"])
+        return tree["adapters"]
+
+    def test_info_is_for_people_and_for_scripts(self):
+        text = self.ok("gpu-info")
+        for adapter in self.adapters():
+            self.assertIn(adapter["name"], text)
+            self.assertGreater(adapter["memory_bytes"], 0)
+            chosen = json.loads(self.ok("gpu-info", "--json", "--gpu-device", adapter["index"]))
+            self.assertEqual(chosen["used"], adapter["index"] if adapter["usable"] else None)
+        self.assertIn("Used: ", text)
+
+    def test_a_choice_that_cannot_be_met_is_an_error_with_the_reason(self):
+        words = self.fails(2, "probe", "shimmy-guide", "--gpu-backend", "vulkan", "--gpu-device", "no such card")
+        self.assertRegex(words, "no such card|libvulkan|driver")
+
+    def test_it_writes_what_the_cpu_writes(self):
+        if not any(adapter["index"] == 0 and adapter["usable"] for adapter in self.adapters()):
+            self.skipTest("there is no usable Vulkan device")
+        question = ("generate", "shimmy-guide", "--prompt", "What is Shimmy?", "-n", "12", "--temperature", "0")
+        self.assertEqual(self.ok(*question, "--gpu-backend", "vulkan", "--gpu-device", "0"),
+                         self.ok(*question, "--gpu-backend", "cpu"))
 
 
 class Models(Case):
