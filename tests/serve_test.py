@@ -62,6 +62,18 @@ class Serve(unittest.TestCase):
         self.assertEqual(caught.exception.code, 404)
         self.assertIn("shimmy-guide", json.load(caught.exception)["error"]["message"])
 
+    def test_the_page_of_metrics_has_every_figure(self):
+        server = self.start()
+        body = {"model": "shimmy-guide", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 3}
+        server.post("/v1/chat/completions", body)
+        text = server.get_text("/metrics")
+        told = re.findall(r"# HELP (\S+) (.*)\n# TYPE \S+ (\S+)\n\S+ (?:[0-9.e+-]+)\n", text)
+        self.assertEqual(len(told), text.count("# HELP"))
+        page = (pathlib.Path(__file__).parents[1] / "docs" / "METRICS.md").read_text(encoding="utf-8")
+        rows = re.findall(r"^\| `(\S+)` \| (\S+) \| (.*) \|$", page, re.MULTILINE)
+        self.assertEqual([(name, kind, what) for name, what, kind in told], rows)
+        self.assertIn('shimmy_completion_tokens_total{model="shimmy-guide"} 3\n', text)
+
     def test_second_server_takes_the_next_port(self):
         first, second = self.start(), self.start()
         self.assertNotEqual(first.url, second.url)

@@ -59,9 +59,12 @@ class Server:
         match = re.search(r"https?://\S+:\d+", self.banner)
         self.url = match.group(0) if match else None
 
-    def get(self, path):
+    def get_text(self, path):
         with urllib.request.urlopen(self.url + path, timeout=60) as reply:
-            return json.load(reply)
+            return reply.read().decode()
+
+    def get(self, path):
+        return json.loads(self.get_text(path))
 
     def post(self, path, body):
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})

@@ -23,6 +23,8 @@ std::unique_ptr<Reply> handle_health(ApiContext& context, ApiRequest request);
 std::unique_ptr<Reply> handle_live(ApiContext& context, ApiRequest request);
 std::unique_ptr<Reply> handle_ready(ApiContext& context, ApiRequest request);
 std::unique_ptr<Reply> handle_diag(ApiContext& context, ApiRequest request);
+// metrics.cpp
+std::unique_ptr<Reply> handle_metrics(ApiContext& context, ApiRequest request);
 // openapi_handlers.cpp
 std::unique_ptr<Reply> handle_openapi_yaml(ApiContext& context, ApiRequest request);
 std::unique_ptr<Reply> handle_openapi_json(ApiContext& context, ApiRequest request);

@@ -67,6 +67,11 @@ ModelLease Registry::try_acquire(const ModelEntry& entry) const {
     return current_;
 }
 
+ModelLease Registry::current() const {
+    Lock lock(core_->mutex);
+    return current_;
+}
+
 void Registry::wait_for(const ModelEntry& entry, std::shared_ptr<ModelWait> wait) {
     {
         Lock lock(core_->mutex);

@@ -64,6 +64,9 @@ class Registry {
     // refuse.
     void wait_for(const ModelEntry& entry, std::shared_ptr<ModelWait> wait);
 
+    // The model in memory, whoever waits for another; null when there is none.
+    ModelLease current() const;
+
     RegistryStatus status() const;
     // Increases with every change of the status that is worth telling.
     uint64_t version() const { return version_.load(std::memory_order_relaxed); }
