@@ -5,7 +5,7 @@
 namespace airframe {
 namespace {
 
-TEST(PrefillGovernor, LetsAStepTakeTwiceAsLongAsDecodingAlone) {
+TEST(PrefillGovernor, LetsAStepTakeNotQuiteTwiceAsLongAsDecodingAlone) {
     PrefillGovernor governor(0, 512);
     constexpr double kDecode = 0.040, kRow = 0.001;
     for (int step = 0; step < 50; ++step) {
@@ -13,7 +13,7 @@ TEST(PrefillGovernor, LetsAStepTakeTwiceAsLongAsDecodingAlone) {
         const int32_t rows = governor.rows(4);
         governor.learn(4, rows, kDecode + rows * kRow);
     }
-    EXPECT_NEAR(governor.rows(4), 40, 4);
+    EXPECT_NEAR(governor.rows(4), 30, 4);
     EXPECT_EQ((4 + governor.rows(4)) % 8, 0) << "no seat stays empty";
 }
 
@@ -26,7 +26,7 @@ TEST(PrefillGovernor, LearnsWhatDecodingCostsFromStepsWithPrompts) {
     for (int32_t decoding = 1; decoding <= 16; ++decoding)
         for (int step = 0; step < 10; ++step)
             governor.learn(decoding, governor.rows(decoding), seconds(decoding, governor.rows(decoding)));
-    EXPECT_NEAR(governor.rows(16), 0.058 / 0.003, 5);
+    EXPECT_NEAR(governor.rows(16), 0.75 * 0.058 / 0.003, 5);
 }
 
 TEST(PrefillGovernor, TakesAllWhenNobodyDecodes) {
