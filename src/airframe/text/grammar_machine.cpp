@@ -46,7 +46,7 @@ uint32_t GrammarMachine::intern(std::vector<Top>& entries) {
         const auto same = [](const Top& a, const Top& b) { return a.node == b.node && a.below == b.below; };
         if (std::ranges::equal(tops(it->second), entries, same)) return it->second;
     }
-    if (entries_.size() + entries.size() > kEntriesMax) {
+    if (memory_bytes() > kMemoryMax) {
         exhausted_ = true;
         return kDead;
     }
@@ -121,15 +121,10 @@ GrammarState GrammarMachine::compute(GrammarState state, uint8_t byte) {
     return work.empty() ? kDead : close(work);
 }
 
-GrammarState GrammarMachine::step(GrammarState state, uint8_t byte) {
+GrammarState GrammarMachine::slow_step(GrammarState state, uint8_t byte) {
     const Set& set = sets_[state];
-    if (set.row >= 0) {
-        const uint32_t next = rows_[static_cast<size_t>(set.row)][byte];
-        if (next != UINT32_MAX) return next;
-    } else {
-        for (int i = 0; i < set.n_known; ++i)
-            if (set.known_bytes[i] == byte) return set.known[i];
-    }
+    for (int i = 0; set.row < 0 && i < set.n_known; ++i)
+        if (set.known_bytes[i] == byte) return set.known[i];
     if (exhausted_) return kDead;
     const GrammarState next = compute(state, byte);
     remember(state, byte, next);
@@ -145,7 +140,7 @@ void GrammarMachine::remember(GrammarState state, uint8_t byte, GrammarState nex
     }
     if (set.row < 0) {
         set.row = static_cast<int32_t>(rows_.size());
-        rows_.emplace_back().fill(UINT32_MAX);
+        rows_.emplace_back().fill(kUnknownStep);
         for (int i = 0; i < set.n_known; ++i) rows_.back()[set.known_bytes[i]] = set.known[i];
     }
     rows_[static_cast<size_t>(set.row)][byte] = next;
@@ -167,6 +162,14 @@ GrammarState GrammarMachine::alone(uint32_t node) {
     const GrammarState state = intern(only);
     alone_[node] = state;
     return state;
+}
+
+std::optional<GrammarMachine::InString> GrammarMachine::inside_string(GrammarState state) {
+    const Set& set = sets_[state];
+    if (set.size != 1) return std::nullopt;
+    const Top top = entries_[set.begin];
+    const auto place = nodes_.string_place(top.node);
+    return place ? std::optional(InString{*place, top.below}) : std::nullopt;
 }
 
 GrammarState GrammarMachine::after_pop(uint32_t below) {

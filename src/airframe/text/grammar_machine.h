@@ -6,7 +6,9 @@
 // cost no more than their nodes, and equal states have equal numbers. One thread at a time.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -26,7 +28,14 @@ class GrammarMachine {
     explicit GrammarMachine(GrammarPtr grammar, GrammarOptions options = {});
 
     GrammarState start() const { return start_; }
-    GrammarState step(GrammarState state, uint8_t byte);
+    GrammarState step(GrammarState state, uint8_t byte) {
+        const Set& set = sets_[state];
+        if (set.row >= 0) {
+            const uint32_t next = rows_[static_cast<size_t>(set.row)][byte];
+            if (next != kUnknownStep) return next;
+        }
+        return slow_step(state, byte);
+    }
     GrammarState walk(GrammarState state, std::string_view text);
     // The text so far is a whole text of the grammar.
     bool complete(GrammarState state) const { return has(state, kEndNode); }
@@ -49,14 +58,20 @@ class GrammarMachine {
     GrammarState alone(uint32_t node);
     GrammarState after_pop(uint32_t below);
     bool leaves(GrammarState state) const { return has(state, kUnknownNode); }
-    // The node that stands for this one in masks: counters that no token can bring to a bound are alike.
-    uint32_t mask_node(uint32_t node, uint32_t token_chars_max) {
-        return nodes_.mask_node(node, token_chars_max);
-    }
+    // The state is one place inside a string of JSON, between characters.
+    struct InString {
+        NodeTable::StringPlace place;
+        uint32_t below;
+    };
+    std::optional<InString> inside_string(GrammarState state);
+    std::optional<NodeTable::StringPlace> string_place(uint32_t node) { return nodes_.string_place(node); }
+    // NodeTable::string_rest of the state's only top.
+    uint32_t string_rest(GrammarState state) const { return nodes_.string_rest(tops(state)[0].node); }
 
   private:
     static constexpr uint32_t kEndNode = 0, kUnknownNode = 1;
-    static constexpr size_t kEntriesMax = 6'000'000;
+    static constexpr uint32_t kUnknownStep = UINT32_MAX;
+    static constexpr size_t kMemoryMax = 256u << 20;
 
     struct Set {
         uint32_t begin, size;
@@ -72,6 +87,7 @@ class GrammarMachine {
     uint32_t unite(uint32_t a, uint32_t b);
     void join(std::vector<Top>& entries, Top entry);
     GrammarState close(std::vector<Top>& work);
+    GrammarState slow_step(GrammarState state, uint8_t byte);
     GrammarState compute(GrammarState state, uint8_t byte);
     void remember(GrammarState state, uint8_t byte, GrammarState next);
 

@@ -42,6 +42,13 @@ Spans slice(const Spans& spans, uint32_t lo, uint32_t hi, uint32_t base = 0) {
     return out;
 }
 
+bool takes_any_text(const Dfa::State& state, uint32_t number) {
+    const auto stays = [&](const Dfa::Edge& edge) { return edge.target == number; };
+    return state.accepts && state.edges.size() == 2 && state.edges[0].lo == 0 &&
+           state.edges[0].hi == 0xD7FF && state.edges[1].lo == 0xE000 && state.edges[1].hi == 0x10FFFF &&
+           std::ranges::all_of(state.edges, stays);
+}
+
 void add_hex_edge(uint32_t lo, uint32_t hi, uint32_t target, Node& out) {
     const auto edge = [&](uint32_t first, uint32_t last, char zero) {
         if (lo > last || hi < first) return;
@@ -60,6 +67,9 @@ NodeTable::NodeTable(GrammarPtr grammar, GrammarOptions options)
     : grammar_(std::move(grammar)), options_(options) {
     find({Kind::kEnd, 0, 0, 0});
     find({Kind::kUnknown, 0, 0, 0});
+    std::unordered_map<uint32_t, uint32_t> first;  // by automaton
+    for (uint32_t i = 0; i < grammar_->strings.size(); ++i)
+        twins_.push_back(first.try_emplace(grammar_->strings[i].dfa, i).first->second);
 }
 
 size_t NodeTable::Hash::operator()(const NodeKey& key) const {
@@ -153,9 +163,14 @@ std::vector<NodeTable::Span> NodeTable::targets(const NodeKey& key) {
     const StringSet& set = grammar_->strings[key.rule];
     const uint32_t last = set.max == UINT32_MAX ? set.min : set.max;
     const uint32_t count = std::min(key.count + 1, last);
+    const bool free = key.count == kFree;
     std::vector<Span> spans;
-    if (key.count >= set.max) return spans;
+    if (key.count >= set.max && !free) return spans;
     for (const auto& edge : grammar_->dfas[set.dfa].states[key.state].edges) {
+        if (free) {
+            spans.push_back({edge.lo, edge.hi, find({Kind::kString, key.rule, edge.target, kFree})});
+            continue;
+        }
         if (set.max != UINT32_MAX && uint64_t{key.count} + 1 + set.shortest[edge.target] > set.max) continue;
         spans.push_back({edge.lo, edge.hi, find({Kind::kString, key.rule, edge.target, count})});
     }
@@ -302,17 +317,40 @@ uint32_t NodeTable::seen(std::vector<uint32_t> words) {
     return id;
 }
 
-uint32_t NodeTable::mask_node(uint32_t id, uint32_t token_chars_max) {
-    const NodeKey& key = keys_[id];
-    if (key.kind != Kind::kString) return id;
+std::optional<NodeTable::StringPlace> NodeTable::string_place(uint32_t id) {
+    const NodeKey key = keys_[id];
+    if (key.kind != Kind::kString) return std::nullopt;
     const StringSet& set = grammar_->strings[key.rule];
-    const uint64_t reach = uint64_t{token_chars_max} + 1 + std::ranges::max(set.shortest);
-    const bool far_from_max = set.max == UINT32_MAX || key.count + reach < set.max;
-    if (!far_from_max) return id;
-    if (key.count >= set.min && (set.max == UINT32_MAX || set.min + reach < set.max))
-        return find({Kind::kString, key.rule, key.state, set.min});
-    if (key.count + reach < set.min) return find({Kind::kString, key.rule, key.state, 0});
-    return id;
+    const bool free = key.count == kFree;
+    StringPlace place{};
+    place.twin = find({Kind::kString, twins_[key.rule], key.state, kFree});
+    place.room = free || set.max == UINT32_MAX ? UINT32_MAX : set.max - key.count;
+    place.lack = free || key.count >= set.min ? 0 : set.min - key.count;
+    place.plain = takes_any_text(grammar_->dfas[set.dfa].states[key.state], key.state);
+    return place;
+}
+
+uint32_t NodeTable::string_rest(uint32_t id) const {
+    const NodeKey& key = keys_[id];
+    uint32_t least = UINT32_MAX;
+    switch (key.kind) {
+        case Kind::kString:
+            return grammar_->strings[key.rule].shortest[key.state];
+        case Kind::kEscape: {
+            const StringSet& set = grammar_->strings[key.rule];
+            for (const auto& edge : grammar_->dfas[set.dfa].states[key.state].edges)
+                least = std::min(least, set.shortest[edge.target]);
+            return least;
+        }
+        case Kind::kLowSlash:
+        case Kind::kLowU:
+        case Kind::kPartial:
+            for (const Span& span : partials_[key.rule].spans)
+                least = std::min(least, string_rest(span.target));
+            return least;
+        default:
+            return 0;
+    }
 }
 
 }  // namespace airframe

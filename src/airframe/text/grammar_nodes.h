@@ -1,8 +1,8 @@
 // NodeTable: the nodes of a Grammar with their edges, made when first asked for. One thread at a time.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -27,10 +27,22 @@ class NodeTable {
     const Node& node(uint32_t id);  // valid until the next call
     uint32_t find(const NodeKey& key);
     uint32_t start() { return find(grammar_->start); }
-    uint32_t mask_node(uint32_t id, uint32_t token_chars_max);
+    // Where a node stands inside a string of JSON, between characters.
+    struct StringPlace {
+        uint32_t twin;  // the same place in a string of any length
+        uint32_t room;  // characters that may still come, UINT32_MAX: any number
+        uint32_t lack;  // … that must
+        bool plain;     // any text may follow
+    };
+    std::optional<StringPlace> string_place(uint32_t id);
+    // The fewest characters to the end of the string, from a node inside a twin; one that has begun is not
+    // counted.
+    uint32_t string_rest(uint32_t id) const;
     size_t size() const { return keys_.size(); }
 
   private:
+    static constexpr uint32_t kFree = UINT32_MAX;  // count of a string whose length does not matter
+
     // What the remaining bits of a character lead to: ascending, disjoint ranges of values to nodes.
     struct Span {
         uint32_t lo, hi, target;
@@ -69,6 +81,7 @@ class NodeTable {
 
     GrammarPtr grammar_;
     GrammarOptions options_;
+    std::vector<uint32_t> twins_;  // by string set: the first one with the same automaton
     std::vector<NodeKey> keys_;
     std::vector<Node> nodes_;
     std::unordered_map<NodeKey, uint32_t, Hash> ids_;
