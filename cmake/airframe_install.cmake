@@ -5,7 +5,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set(airframe_floors base airframe_quant airframe_gguf airframe_tokenizer airframe_jinja airframe_chat
+set(airframe_floors base airframe_quant airframe_gguf airframe_tokenizer airframe_grammar airframe_jinja airframe_chat
                     airframe_reference airframe_cpu airframe_vulkan airframe_model airframe_engine)
 # What a program may include, and what that includes in turn; the rest of the headers is ours. All lie in one folder of
 # their own, beneath which includes read as they do in this tree.
@@ -15,8 +15,10 @@ set(airframe_headers
   airframe/gguf/gguf.h airframe/gguf/metadata.h
   airframe/model/embed.h airframe/model/kv_pool.h airframe/model/model.h airframe/model/rope_table.h airframe/model/spec.h
   airframe/quant/quant.h airframe/quant/quant_type.h
-  airframe/text/chat_template.h airframe/text/jinja.h airframe/text/tokenizer.h
-  base/log.h base/mmap_file.h base/result.h base/system.h)
+  airframe/text/chat_template.h airframe/text/grammar.h airframe/text/grammar_budget.h airframe/text/grammar_dfa.h
+  airframe/text/grammar_machine.h airframe/text/grammar_nodes.h airframe/text/jinja.h airframe/text/json_schema_value.h
+  airframe/text/token_masks.h airframe/text/token_trie.h airframe/text/tokenizer.h
+  base/clock.h base/log.h base/mmap_file.h base/result.h base/system.h)
 set(airframe_include_dir ${CMAKE_INSTALL_INCLUDEDIR}/airframe)
 set(airframe_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/airframe)
 

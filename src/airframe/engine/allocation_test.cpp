@@ -10,6 +10,7 @@
 
 #include "airframe/engine/engine_loop.h"
 #include "airframe/engine/fake_model.h"
+#include "airframe/text/token_masks.h"
 
 namespace {
 thread_local uint64_t allocations = 0;
@@ -86,11 +87,20 @@ TEST(Allocation, AWarmStepAllocatesNothing) {
              .logit_rows = 16,
              .options = {.batch_tokens = 64, .max_sequences = 8, .speculation = Speculation::kAlways}});
         std::vector<std::jthread> readers;
+        // Held to a grammar are the last two. Warm is one whose places have all been seen.
+        const auto masks = std::make_shared<TokenMasks>(*compile_regex_grammar("[a-z]([a-z]{2})*"),
+                                                        TokenTrie::create(*tokenizer));
+        for (TokenId id = 0; id < vocab - 1; ++id) {
+            GrammarState state = masks->advance(masks->start(), 0);
+            for (int place = 0; place < 3; ++place, state = masks->advance(state, id))
+                EXPECT_TRUE(masks->mask(state));
+        }
         for (const SamplingParams& sampling : variants) {
             auto stream = loop.submit({.prompt = {1, 2, 3, static_cast<TokenId>(readers.size())},
                                        .sampling = sampling,
                                        .max_tokens = kSteps + 10,
                                        .stop = {"#stop"},
+                                       .constraint = readers.size() + 2 >= kStreams ? masks : nullptr,
                                        .ignore_eos = true});
             ASSERT_TRUE(stream) << stream.error().message;
             readers.push_back(reader(std::move(*stream), tokens_read));

@@ -25,6 +25,8 @@
 
 namespace airframe {
 
+class TokenMasks;
+
 // Neutral values switch a stage off. Ranges are checked by submit(). What each stage does: sampler.h.
 struct SamplingParams {
     float temperature = 0.7f;     // 0: greedy
@@ -56,9 +58,12 @@ struct SamplingParams {
 struct EngineRequest {
     std::vector<TokenId> prompt;
     SamplingParams sampling;
-    int32_t max_tokens = -1;              // -1: up to the context; 0: compute the prompt only
-    std::vector<std::string> stop;        // the text ends before the first of these
-    std::vector<TokenId> shown_tokens;    // control tokens whose text is a part of the answer
+    int32_t max_tokens = -1;            // -1: up to the context; 0: compute the prompt only
+    std::vector<std::string> stop;      // the text ends before the first of these
+    std::vector<TokenId> shown_tokens;  // control tokens whose text is a part of the answer
+    // What the answer must be: of this engine's vocabulary. The engine thread alone uses it from here on; it
+    // may be shared by requests of one engine. Null: the text is free.
+    std::shared_ptr<TokenMasks> constraint;
     bool ignore_eos = false;              // tokens that end the generation are never chosen
     std::optional<int32_t> top_logprobs;  // absent: no logprobs; 0: of the chosen token only
     // Scoring: one PromptLogprobs event before the first Delta. The same values; then nothing of the prompt

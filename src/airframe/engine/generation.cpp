@@ -47,6 +47,7 @@ Generation::Generation(EngineRequest request, std::shared_ptr<const Tokenizer> t
     }
     sampler_.prepare(request_.prompt);
     request_.prompt = {};
+    if (request_.constraint) grammar_state_ = request_.constraint->start();
     if (request_.deadline) deadline_ = submitted_ + *request_.deadline;
 }
 
@@ -105,11 +106,37 @@ base::Result<size_t> Generation::score_prompt(const LogitRows& rows, SamplerScra
     return row;
 }
 
+// Nothing: the text is whole, no token may follow, and none that ends the generation may be chosen.
+base::Result<std::optional<TokenId>> Generation::choose(std::span<float> logits, SamplerScratch& scratch) {
+    TokenMasks* const constraint = request_.constraint.get();
+    TokenMasks::Mask mask;
+    if (constraint != nullptr) {
+        TRY(mask, constraint->mask(grammar_state_));
+    }
+    auto token = sampler_.sample(logits, sequence.tokens, static_cast<size_t>(prompt_tokens_), scratch, mask);
+    if (!token) {
+        const bool nothing_left = token.error().code == base::ErrorCode::kInvalidArgument;
+        if (constraint != nullptr && nothing_left && constraint->complete(grammar_state_))
+            return std::optional<TokenId>();
+        return std::unexpected(std::move(token).error());
+    }
+    if (constraint != nullptr && !tokenizer_->ends_generation(*token))
+        grammar_state_ = constraint->advance(grammar_state_, *token);
+    return std::optional(*token);
+}
+
 // Samples and shows one token, appended to next_ unless it is the last; true when the generation is over.
 bool Generation::next_token(std::span<float> logits, SamplerScratch& scratch) {
-    const auto token = sampler_.sample(logits, sequence.tokens, static_cast<size_t>(prompt_tokens_), scratch);
+    const auto chosen = choose(logits, scratch);
+    if (!chosen) {
+        fail(chosen.error());
+        return true;
+    }
+    const std::optional<TokenId> token = *chosen;
     if (!token) {
-        fail(token.error());
+        stop_.finish(delta_.text);
+        send_delta(true);
+        finish(FinishReason::kStop);
         return true;
     }
     if (completion_tokens_++ == 0) first_token_ = base::Clock::now();
@@ -126,6 +153,14 @@ void Generation::propose(int32_t most) {
     const int32_t room = std::min(most, completion_max_ - completion_tokens_ - 1);
     if (most == 0) acceptance_.forget();
     look_up_draft(sequence.tokens, static_cast<size_t>(std::max(room, 0)), sequence.draft);
+    if (!request_.constraint) return;
+    // Guesses that the grammar forbids cannot come true.
+    size_t right = 0;
+    for (GrammarState state = grammar_state_; right < sequence.draft.size(); ++right) {
+        state = request_.constraint->advance(state, sequence.draft[right]);
+        if (state == GrammarMachine::kDead) break;
+    }
+    sequence.draft.resize(right);
 }
 
 // Turns the newest pending token into text and sends what may be shown; the reason when it was the last.

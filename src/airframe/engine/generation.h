@@ -16,6 +16,7 @@
 #include "airframe/engine/scheduler.h"
 #include "airframe/engine/sequence.h"
 #include "airframe/engine/stop_matcher.h"
+#include "airframe/text/token_masks.h"
 #include "base/clock.h"
 
 namespace airframe {
@@ -71,6 +72,7 @@ class Generation {
 
     base::Result<size_t> score_prompt(const LogitRows& rows, SamplerScratch& scratch);
     bool next_token(std::span<float> logits, SamplerScratch& scratch);
+    base::Result<std::optional<TokenId>> choose(std::span<float> logits, SamplerScratch& scratch);
     std::optional<FinishReason> take(TokenId token);
     bool show(std::string_view text);
     void send_delta(bool all_tokens);
@@ -84,6 +86,7 @@ class Generation {
     std::vector<TokenId> next_;  // tokens of the newest step
     PromptLogprobs prompt_logprobs_;
     Sampler sampler_;
+    GrammarState grammar_state_ = GrammarMachine::kDead;  // of request_.constraint
     StreamDecoder decoder_;
     StopMatcher stop_;
     std::shared_ptr<EventChannel> channel_;

@@ -1,6 +1,7 @@
 #include "airframe/engine/sampler.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -204,9 +205,27 @@ std::optional<TokenId> choose(Draw& draw, double& mirostat_bits) {
     return choose_by_chance(draw);
 }
 
-base::Error nothing_allowed() {
+// In the logits themselves the raw distribution stays as it is.
+void copy_masked(std::span<const float> logits, std::span<const uint64_t> mask, std::vector<float>& out) {
+    out.assign(logits.size(), kForbidden);
+    const size_t words = std::min(mask.size(), (logits.size() + 63) / 64);
+    for (size_t word = 0; word < words; ++word) {
+        const size_t first = word * 64, n = std::min<size_t>(64, logits.size() - first);
+        if (mask[word] == ~uint64_t{0}) {
+            std::copy_n(&logits[first], n, &out[first]);
+            continue;
+        }
+        for (uint64_t bits = mask[word]; bits != 0; bits &= bits - 1) {
+            const size_t id = first + static_cast<size_t>(std::countr_zero(bits));
+            if (id < logits.size()) out[id] = logits[id];
+        }
+    }
+}
+
+base::Error nothing_allowed(bool is_masked) {
     return {.code = base::ErrorCode::kInvalidArgument,
-            .message = "logit_bias forbids every token of the vocabulary.",
+            .message = is_masked ? "logit_bias forbids every token that the grammar allows here."
+                                 : "logit_bias forbids every token of the vocabulary.",
             .param = "logit_bias",
             .detail = {}};
 }
@@ -230,8 +249,13 @@ void Sampler::prepare(std::span<const TokenId> prompt) {
 }
 
 base::Result<TokenId> Sampler::sample(std::span<float> logits, std::span<const TokenId> tokens,
-                                      size_t prompt_tokens, SamplerScratch& scratch) {
+                                      size_t prompt_tokens, SamplerScratch& scratch,
+                                      std::span<const uint64_t> mask) {
     TRY_VOID(check_finite(logits, tokens.size()));
+    if (!mask.empty()) {
+        copy_masked(logits, mask, scratch.masked);
+        logits = scratch.masked;
+    }
     prepare(tokens);
     const auto since_breaker =
         breakers_ ? breakers_->tokens_since_breaker() : std::numeric_limits<int32_t>::max();
@@ -250,7 +274,7 @@ base::Result<TokenId> Sampler::sample(std::span<float> logits, std::span<const T
     // The latest change first: a logit edited twice gets its first value back.
     for (size_t i = scratch.replaced.size(); i-- > 0;)
         logits[static_cast<size_t>(scratch.replaced[i].first)] = scratch.replaced[i].second;
-    if (!chosen) return std::unexpected(nothing_allowed());
+    if (!chosen) return std::unexpected(nothing_allowed(!mask.empty()));
     return *chosen;
 }
 

@@ -1,12 +1,13 @@
 // Sampler: from one row of logits to one token.
 //
-// Stages in order, each a row of a table in sampler.cpp: logit bias, repetition penalty, frequency and
-// presence penalties, DRY; then among the candidates left: top_k, typical, top_p, min_p, top-n-sigma, XTC;
-// temperature (fixed, or by the entropy of what is left), draw. Mirostat 2 takes the place of the stages from
-// top_k to XTC and works on the distribution after the temperature. With temperature 0 the largest logit
-// after the penalties wins, the lowest id among equals. A request draws from its own generator, once per
-// token (XTC once more), and candidates stay in order of their ids: what is drawn depends on logits,
-// parameters and seed alone. The vocabulary is never sorted. Engine thread.
+// First the mask of a grammar: tokens without their bit are out. Then stages in order, each a row of a table
+// in sampler.cpp: logit bias, repetition penalty, frequency and presence penalties, DRY; then among the
+// candidates left: top_k, typical, top_p, min_p, top-n-sigma, XTC; temperature (fixed, or by the entropy of
+// what is left), draw. Mirostat 2 takes the place of the stages from top_k to XTC and works on the
+// distribution after the temperature. With temperature 0 the largest logit after the penalties wins, the
+// lowest id among equals. A request draws from its own generator, once per token (XTC once more), and
+// candidates stay in order of their ids: what is drawn depends on logits, parameters and seed alone. The
+// vocabulary is never sorted. Engine thread.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +32,7 @@ struct SamplerScratch {
     std::vector<int32_t> lengths;
     std::vector<Repetition> repetitions;
     std::vector<Surprise> surprises;
+    std::vector<float> masked;                        // logits without those that the grammar forbids
     std::vector<std::pair<TokenId, float>> replaced;  // logits as they were before the stages that edit them
 
     // Memory for all that a sequence of this length can need: untouched, it costs addresses only.
@@ -38,6 +40,7 @@ struct SamplerScratch {
         candidates.reserve(vocab);
         ranked.reserve(vocab);
         surprises.reserve(vocab);
+        masked.reserve(vocab);
         recent.reserve(ctx_tokens);
         lengths.reserve(ctx_tokens);
         repetitions.reserve(ctx_tokens);
@@ -55,10 +58,12 @@ class Sampler {
     // Looks at the prompt ahead of the first sample(), so that the engine thread need not. Optional.
     void prepare(std::span<const TokenId> prompt);
 
-    // `logits` [vocab] are left as they were; `tokens`: prompt and what has been generated so far.
-    // Errors: kNumeric when a logit is not finite; kInvalidArgument when logit_bias forbids every token.
+    // `logits` [vocab] are left as they were; `tokens`: prompt and what has been generated so far; `mask`: a
+    // bit for each token that may come (token_masks.h), or empty. Errors: kNumeric when a logit is not
+    // finite; kInvalidArgument when mask and logit_bias forbid every token.
     base::Result<TokenId> sample(std::span<float> logits, std::span<const TokenId> tokens,
-                                 size_t prompt_tokens, SamplerScratch& scratch);
+                                 size_t prompt_tokens, SamplerScratch& scratch,
+                                 std::span<const uint64_t> mask = {});
 
   private:
     SamplingParams params_;  // logit_bias moved to bias_

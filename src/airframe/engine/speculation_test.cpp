@@ -5,6 +5,7 @@
 #include "airframe/engine/engine_loop.h"
 #include "airframe/engine/fake_model.h"
 #include "airframe/engine/prompt_lookup.h"
+#include "airframe/text/token_masks.h"
 
 namespace airframe {
 namespace {
@@ -64,7 +65,8 @@ struct Answer {
 };
 
 // A model that says the same eleven letters again and again, with a slip now and then.
-Answer ask(Speculation speculation, const SamplingParams& sampling, int32_t max_tokens) {
+Answer ask(Speculation speculation, const SamplingParams& sampling, int32_t max_tokens,
+           const std::string& regex = "") {
     auto tokenizer = std::make_shared<FakeTokenizer>(FakeTokenizer::letters());
     const auto next = [](std::span<const TokenId> context) -> TokenId {
         const size_t n = context.size();
@@ -80,10 +82,15 @@ Answer ask(Speculation speculation, const SamplingParams& sampling, int32_t max_
          .page_tokens = 4,
          .logit_rows = 16,
          .options = {.batch_tokens = 64, .max_sequences = 8, .speculation = speculation}});
+    std::shared_ptr<TokenMasks> constraint;
+    if (!regex.empty())
+        constraint =
+            std::make_shared<TokenMasks>(*compile_regex_grammar(regex), TokenTrie::create(*tokenizer));
     auto stream = loop.submit({.prompt = {0, 1, 2},
                                .sampling = sampling,
                                .max_tokens = max_tokens,
                                .stop = {"uvwxyz"},
+                               .constraint = constraint,
                                .ignore_eos = true,
                                .top_logprobs = 1});
     EXPECT_TRUE(stream);
@@ -128,6 +135,23 @@ TEST(Speculation, GivesTheTextOfPlainDecoding) {
             EXPECT_EQ(drafted.finished.usage.completion_tokens, plain.finished.usage.completion_tokens);
             EXPECT_EQ(plain.finished.timings.draft_tokens, 0);
             EXPECT_LE(drafted.finished.timings.draft_tokens_accepted, drafted.finished.timings.draft_tokens);
+            accepted += drafted.finished.timings.draft_tokens_accepted;
+        }
+    EXPECT_GT(accepted, 100);
+}
+
+TEST(Speculation, GivesTheTextOfPlainDecodingUnderAGrammarToo) {
+    int32_t accepted = 0;
+    for (const float temperature : {0.0f, 1.0f, 4.0f})
+        for (const char* regex : {"([a-h]+[k-z])*", "([ac]|[b-k]{3}u?)*", "[a-z]{150}"}) {
+            SCOPED_TRACE(testing::Message() << temperature << " " << regex);
+            const SamplingParams sampling = {.temperature = temperature, .top_k = 0, .seed = 21};
+            const Answer plain = ask(Speculation::kOff, sampling, 200, regex),
+                         drafted = ask(Speculation::kAlways, sampling, 200, regex);
+            EXPECT_EQ(drafted.tokens, plain.tokens);
+            EXPECT_EQ(drafted.text, plain.text);
+            EXPECT_EQ(drafted.logprobs, plain.logprobs);
+            EXPECT_EQ(drafted.finished.reason, plain.finished.reason);
             accepted += drafted.finished.timings.draft_tokens_accepted;
         }
     EXPECT_GT(accepted, 100);

@@ -71,7 +71,7 @@ class GrammarMachine {
   private:
     static constexpr uint32_t kEndNode = 0, kUnknownNode = 1;
     static constexpr uint32_t kUnknownStep = UINT32_MAX;
-    static constexpr size_t kMemoryMax = 256u << 20;
+    static constexpr size_t kMemoryMax = 128u << 20;
 
     struct Set {
         uint32_t begin, size;

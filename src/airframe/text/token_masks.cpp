@@ -268,6 +268,9 @@ base::Result<TokenMasks::Mask> TokenMasks::mask(GrammarState state) {
     }
     masks_[slot] = std::move(words);
     mask_states_[slot] = state;
+    memory_bytes_ =
+        machine_.memory_bytes() + top_bytes_ + string_bytes_ + masks_.size() * trie_->mask_words() * 8;
+    exhausted_ = machine_.exhausted();
     if (machine_.exhausted())
         return base::fail(base::ErrorCode::kInvalidArgument,
                           "The grammar has too many readings to follow: more than {} MB are needed.",
@@ -277,10 +280,6 @@ base::Result<TokenMasks::Mask> TokenMasks::mask(GrammarState state) {
                           "No token of this model's vocabulary can go on as the grammar demands.");
     by_state_[state] = static_cast<uint32_t>(slot);
     return masks_[slot];
-}
-
-size_t TokenMasks::memory_bytes() const {
-    return machine_.memory_bytes() + top_bytes_ + string_bytes_ + masks_.size() * trie_->mask_words() * 8;
 }
 
 }  // namespace airframe

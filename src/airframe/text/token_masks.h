@@ -6,9 +6,10 @@
 // The trie of the vocabulary is walked once for each top of a state's stacks, with an unknown rest below, and
 // what it allows is kept; only tokens that leave the top's rule are walked again for the rest at hand. Inside
 // strings of JSON, whose lengths make many states, tokens are looked up by the characters they bring. Whole
-// masks are kept by state. One thread at a time.
+// masks are kept by state. One thread at a time, but for memory_bytes() and exhausted().
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -35,9 +36,10 @@ class TokenMasks {
     // End tokens are allowed exactly when the text is complete. Valid until the next call. Errors:
     // kInvalidArgument when no token of the vocabulary can go on, or the grammar has too many readings.
     base::Result<Mask> mask(GrammarState state);
-    size_t memory_bytes() const;
+    // As of the last new mask.
+    size_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
     // Nothing more can be learned: new states are errors. A fresh one may go on.
-    bool exhausted() const { return machine_.exhausted(); }
+    bool exhausted() const { return exhausted_.load(std::memory_order_relaxed); }
 
   private:
     static constexpr size_t kMaskBytesMax = 8u << 20;   // of whole masks
@@ -96,6 +98,8 @@ class TokenMasks {
     std::vector<Characters> chars_;   // likewise
     GrammarState need_state_ = GrammarMachine::kDead;
     uint32_t need_ = 0;
+    std::atomic<size_t> memory_bytes_{0};
+    std::atomic<bool> exhausted_{false};
 };
 
 }  // namespace airframe
