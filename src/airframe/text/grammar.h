@@ -88,6 +88,7 @@ struct ValueRule {
     uint32_t number = UINT32_MAX;  // a Dfa
     uint32_t string = UINT32_MAX;  // a StringSet
     std::vector<uint32_t> arrays, objects;
+    bool python = false;  // null, true and false as Python writes them
 };
 
 // A node of the automaton: of a grammar written byte by byte (GBNF), or made from rules on demand.
@@ -100,8 +101,14 @@ struct ByteNode {
     struct Call {
         uint32_t callee, after;
     };
+    // A text of another rule of the grammar, then on from a node of `bytes`.
+    struct Use {
+        NodeKey rule;
+        uint32_t after;
+    };
     std::vector<Edge> edges;
     std::vector<Call> calls;
+    std::vector<Use> uses;  // of a Grammar's nodes only
     bool accepts = false;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <numeric>
 #include <unordered_map>
 
 #include "base/utf8.h"
@@ -14,23 +15,41 @@ using base::Result;
 
 constexpr uint32_t kNone = Dfa::kNone;
 
+// The states whose edges lead to each state.
+class Sources {
+  public:
+    explicit Sources(const Dfa& dfa) : begin_(dfa.states.size() + 1) {
+        for (const auto& state : dfa.states)
+            for (const auto& edge : state.edges) ++begin_[edge.target + 1];
+        std::partial_sum(begin_.begin(), begin_.end(), begin_.begin());
+        list_.resize(begin_.back());
+        std::vector<uint32_t> next = begin_;
+        for (uint32_t s = 0; s < dfa.states.size(); ++s)
+            for (const auto& edge : dfa.states[s].edges) list_[next[edge.target]++] = s;
+    }
+    std::span<const uint32_t> of(uint32_t state) const {
+        return std::span(list_).subspan(begin_[state], begin_[state + 1] - begin_[state]);
+    }
+
+  private:
+    std::vector<uint32_t> begin_, list_;
+};
+
 // Keeps the states that lead to an accepted text, numbered in breadth-first order.
 Dfa trimmed(const Dfa& dfa) {
     const size_t n = dfa.states.size();
-    std::vector<std::vector<uint32_t>> sources(n);
+    const Sources sources(dfa);
     std::vector<bool> useful(n);
     std::vector<uint32_t> work;
     for (uint32_t s = 0; s < n; ++s) {
-        for (const auto& edge : dfa.states[s].edges) sources[edge.target].push_back(s);
-        if (dfa.states[s].accepts) {
-            useful[s] = true;
-            work.push_back(s);
-        }
+        if (!dfa.states[s].accepts) continue;
+        useful[s] = true;
+        work.push_back(s);
     }
     while (!work.empty()) {
         const uint32_t s = work.back();
         work.pop_back();
-        for (const uint32_t source : sources[s]) {
+        for (const uint32_t source : sources.of(s)) {
             if (useful[source]) continue;
             useful[source] = true;
             work.push_back(source);
@@ -84,6 +103,11 @@ bool accepts_both(bool a, bool b, DfaOp op) {
     return op == DfaOp::kMinus ? a && !b : a || b;
 }
 
+bool takes_all(const Dfa& dfa) {
+    static const Dfa kAll = any_text();
+    return dfa == kAll;
+}
+
 const Dfa::State& state_or_dead(const Dfa& dfa, uint32_t state) {
     static const Dfa::State kDead{};
     return state == kNone ? kDead : dfa.states[state];
@@ -107,22 +131,84 @@ size_t refine(const Dfa& dfa, std::vector<uint32_t>& classes) {
     return known.size();
 }
 
-void add_word(Dfa& trie, const std::string& word) {
-    uint32_t state = 0;
-    for (size_t at = 0; at < word.size();) {
-        const char32_t c = base::next_code_point(word, at);
-        auto& edges = trie.states[state].edges;
-        const auto it = std::ranges::lower_bound(edges, c, {}, &Dfa::Edge::lo);
-        if (it != edges.end() && it->lo == c) {
-            state = it->target;
-            continue;
+// The fewest states for a list of words in ascending order, made while they come: behind the last word's path
+// nothing changes any more (Daciuk, Mihov, Watson, Watson 2000).
+class WordsBuilder {
+  public:
+    WordsBuilder() : path_(1), slots_(1024, kNone) { dfa_.states.emplace_back(); }
+
+    void add(std::string_view word) {
+        size_t at = 0, depth = 0;
+        while (at < word.size() && depth + 1 < path_.size()) {
+            size_t next = at;
+            if (path_[depth].edges.back().lo != base::next_code_point(word, next)) break;
+            at = next;
+            ++depth;
         }
-        const auto fresh = static_cast<uint32_t>(trie.states.size());
-        edges.insert(it, {c, c, fresh});
-        trie.states.emplace_back();
-        state = fresh;
+        freeze(depth);
+        while (at < word.size()) {
+            const char32_t c = base::next_code_point(word, at);
+            path_.back().edges.push_back({c, c, kNone});
+            path_.emplace_back();
+        }
+        path_.back().accepts = true;
     }
-    trie.states[state].accepts = true;
+    Dfa finish() {
+        freeze(0);
+        dfa_.states[0] = merged(path_[0]);
+        return std::move(dfa_);
+    }
+
+  private:
+    // The path's states below `depth` get their numbers.
+    void freeze(size_t depth) {
+        for (; path_.size() > depth + 1; path_.pop_back()) {
+            const uint32_t number = number_of(merged(path_.back()));
+            path_[path_.size() - 2].edges.back().target = number;
+        }
+    }
+    static Dfa::State merged(const Dfa::State& state) {
+        Dfa::State out{{}, state.accepts};
+        for (const Dfa::Edge& edge : state.edges) append_edge(out.edges, edge);
+        out.edges.shrink_to_fit();
+        return out;
+    }
+    uint32_t number_of(Dfa::State state) {
+        if (dfa_.states.size() * 2 > slots_.size()) grow();
+        uint32_t& slot = slots_[slot_of(state)];
+        if (slot == kNone) {
+            slot = static_cast<uint32_t>(dfa_.states.size());
+            dfa_.states.push_back(std::move(state));
+        }
+        return slot;
+    }
+    size_t slot_of(const Dfa::State& state) const {
+        uint64_t hash = state.accepts ? 1 : 0;
+        for (const Dfa::Edge& edge : state.edges) {
+            hash = (hash ^ ((uint64_t{edge.lo} << 32) | edge.target)) * 0xff51afd7ed558ccdu;
+            hash ^= hash >> 32;
+        }
+        const size_t mask = slots_.size() - 1;
+        size_t at = hash & mask;
+        while (slots_[at] != kNone && !(dfa_.states[slots_[at]] == state)) at = (at + 1) & mask;
+        return at;
+    }
+    void grow() {
+        slots_.assign(slots_.size() * 2, kNone);
+        for (uint32_t i = 1; i < dfa_.states.size(); ++i) slots_[slot_of(dfa_.states[i])] = i;
+    }
+
+    std::vector<Dfa::State> path_;  // of the last word
+    Dfa dfa_;
+    std::vector<uint32_t> slots_;  // by hash: numbers of states
+};
+
+// Large ones, which are lists of words, have the fewest states already.
+Result<Dfa> reduced(const Dfa& dfa, Budget& budget) {
+    constexpr size_t kStatesMax = 20'000;
+    Dfa out = trimmed(dfa);
+    if (out.states.size() > kStatesMax) return out;
+    return simplified(std::move(out), budget);
 }
 
 }  // namespace
@@ -151,6 +237,10 @@ bool Dfa::accepts(std::string_view text) const {
 
 Result<Dfa> combine(const Dfa& a, const Dfa& b, DfaOp op, Budget& budget) {
     Dfa out;
+    const uint32_t a0 = a.empty() ? kNone : 0, b0 = b.empty() ? kNone : 0;
+    if (!alive(a0, b0, op)) return out;
+    if (b.empty() || (op == DfaOp::kAnd && takes_all(b))) return reduced(a, budget);
+    if (a.empty() || (op == DfaOp::kAnd && takes_all(a))) return reduced(b, budget);
     std::unordered_map<uint64_t, uint32_t> numbers;
     std::vector<std::pair<uint32_t, uint32_t>> pairs;
     const auto number = [&](uint32_t x, uint32_t y) {
@@ -159,8 +249,6 @@ Result<Dfa> combine(const Dfa& a, const Dfa& b, DfaOp op, Budget& budget) {
         if (fresh) pairs.emplace_back(x, y);
         return it->second;
     };
-    const uint32_t a0 = a.empty() ? kNone : 0, b0 = b.empty() ? kNone : 0;
-    if (!alive(a0, b0, op)) return out;
     number(a0, b0);
     for (size_t i = 0; i < pairs.size(); ++i) {
         const auto [x, y] = pairs[i];
@@ -213,13 +301,14 @@ Dfa any_text() {
 
 Result<Dfa> words(std::span<const std::string> list, Budget& budget) {
     if (list.empty()) return Dfa{};
-    Dfa trie;
-    trie.states.emplace_back();
-    for (const std::string& word : list) {
+    std::vector<std::string_view> sorted(list.begin(), list.end());
+    std::ranges::sort(sorted);  // by bytes: the order of the characters too
+    WordsBuilder builder;
+    for (const std::string_view word : sorted) {
         TRY_VOID(budget.spend(2 * word.size() + 1));
-        add_word(trie, word);
+        builder.add(word);
     }
-    return trimmed(trie);
+    return builder.finish();
 }
 
 Result<Dfa> text_of_length(uint32_t min, uint32_t max, Budget& budget) {
@@ -239,17 +328,16 @@ Result<Dfa> text_of_length(uint32_t min, uint32_t max, Budget& budget) {
 }
 
 std::vector<uint32_t> shortest_ends(const Dfa& dfa) {
-    std::vector<std::vector<uint32_t>> sources(dfa.states.size());
+    const Sources sources(dfa);
     std::vector<uint32_t> distance(dfa.states.size(), kNone);
     std::deque<uint32_t> work;
     for (uint32_t s = 0; s < dfa.states.size(); ++s) {
-        for (const auto& edge : dfa.states[s].edges) sources[edge.target].push_back(s);
         if (!dfa.states[s].accepts) continue;
         distance[s] = 0;
         work.push_back(s);
     }
     for (; !work.empty(); work.pop_front()) {
-        for (const uint32_t source : sources[work.front()]) {
+        for (const uint32_t source : sources.of(work.front())) {
             if (distance[source] != kNone) continue;
             distance[source] = distance[work.front()] + 1;
             work.push_back(source);

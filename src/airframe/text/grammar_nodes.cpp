@@ -9,7 +9,7 @@ namespace {
 
 using Kind = NodeKey::Kind;
 
-constexpr std::string_view kWords[] = {"null", "true", "false"};
+constexpr std::string_view kWords[] = {"null", "true", "false", "None", "True", "False"};
 constexpr uint32_t kIndentMax = 64;
 
 uint64_t mix(uint64_t hash, uint64_t value) {
@@ -110,6 +110,8 @@ void NodeTable::expand(const NodeKey& key, Node& out) {
             for (const auto& call : node.calls)
                 out.calls.push_back(
                     {find({Kind::kByte, call.callee, 0, 0}), find({Kind::kByte, call.after, 0, 0})});
+            for (const auto& use : node.uses)
+                out.calls.push_back({find(use.rule), find({Kind::kByte, use.after, 0, 0})});
             out.accepts = node.accepts;
             return;
         }
@@ -278,9 +280,10 @@ void NodeTable::expand_value(const NodeKey& key, Node& out) {
     const ValueRule& rule = grammar_->values[key.rule];
     const uint32_t after = done();
     const auto call = [&](const NodeKey& callee) { out.calls.push_back({find(callee), after}); };
-    if (rule.null) call({Kind::kWord, 0, 0, 0});
-    if (rule.yes) call({Kind::kWord, 1, 0, 0});
-    if (rule.no) call({Kind::kWord, 2, 0, 0});
+    const uint32_t words = rule.python ? 3 : 0;
+    if (rule.null) call({Kind::kWord, words, 0, 0});
+    if (rule.yes) call({Kind::kWord, words + 1, 0, 0});
+    if (rule.no) call({Kind::kWord, words + 2, 0, 0});
     if (rule.number != UINT32_MAX) call({Kind::kText, rule.number, 0, 0});
     if (rule.string != UINT32_MAX) call({Kind::kQuote, rule.string, 0, 0});
     for (const uint32_t array : rule.arrays) call({Kind::kArray, array, 0, 0});

@@ -67,6 +67,8 @@ class NodeTable {
     void expand_value(const NodeKey& key, Node& out);
     void expand_object(const NodeKey& key, Node& out);
     void expand_array(const NodeKey& key, Node& out);
+    template <class Book, class Members>
+    void expand_container(const NodeKey& key, const Book& book, Members members, Node& out);
     void expand_space(const NodeKey& key, Node& out);
     void members(const NodeKey& key, Node& out);
     void items(const NodeKey& key, Node& out);

@@ -148,41 +148,29 @@ void NodeTable::members(const NodeKey& key, Node& out) {
     }
 }
 
-void NodeTable::expand_object(const NodeKey& key, Node& out) {
-    const ObjectShape& shape = grammar_->objects[key.rule];
-    const auto phase = static_cast<Phase>(key.state % kPhases);
-    const uint32_t index = key.state / kPhases;
-    const auto at = [&](Phase to) { return find({Kind::kObject, key.rule, state_of(to, index), key.count}); };
-    ObjectBook book(shape, options_.any_key_order, key.count != 0 ? &seen_[key.count - 1] : nullptr);
+// The walk that objects and arrays have in common: brackets, commas, and the space between them.
+template <class Book, class Members>
+void NodeTable::expand_container(const NodeKey& key, const Book& book, Members members, Node& out) {
+    const bool is_object = key.kind == Kind::kObject;
+    const auto byte = [](char c) { return static_cast<uint8_t>(c); };
+    const auto at = [&](Phase to) {
+        return find({key.kind, key.rule, state_of(to, key.state / kPhases), key.count});
+    };
+    const auto edge = [&](char c, uint32_t to) { out.edges.push_back({byte(c), byte(c), to}); };
     const auto close = [&] {
-        if (book.may_close()) out.edges.push_back({'}', '}', done()});
+        if (book.may_close()) edge(is_object ? '}' : ']', done());
     };
-    const auto value = [&] {
-        book.take(index);
-        const uint32_t had = seen(book.words) + 1;
-        out.calls.push_back({find({Kind::kValue, shape.classes[index].value, 0, 0}),
-                             find({Kind::kObject, key.rule, state_of(kAfter), had})});
-    };
-    switch (phase) {
+    switch (static_cast<Phase>(key.state % kPhases)) {
         case kOpen:
-            out.edges.push_back({'{', '{', at(kFirst)});
-            return;
+            return edge(is_object ? '{' : '[', at(kFirst));
         case kFirst:
             out.calls.push_back({space(), at(kFirstTight)});
             [[fallthrough]];
         case kFirstTight:
             close();
-            return members(key, out);
-        case kColon:
-            out.edges.push_back({':', ':', at(kBefore)});
-            return;
-        case kBefore:
-            out.calls.push_back({space(), at(kBeforeTight)});
-            [[fallthrough]];
-        case kBeforeTight:
-            return value();
+            return members();
         case kAfter:
-            if (book.may_take_any()) out.edges.push_back({',', ',', at(kNext)});
+            if (book.may_take_any()) edge(',', at(kNext));
             if (book.may_close()) out.calls.push_back({space(), at(kClose)});
             [[fallthrough]];
         case kClose:
@@ -190,8 +178,32 @@ void NodeTable::expand_object(const NodeKey& key, Node& out) {
         case kNext:
             out.calls.push_back({space(), at(kNextTight)});
             [[fallthrough]];
-        case kNextTight:
-            return members(key, out);
+        default:
+            return members();
+    }
+}
+
+void NodeTable::expand_object(const NodeKey& key, Node& out) {
+    const ObjectShape& shape = grammar_->objects[key.rule];
+    const uint32_t index = key.state / kPhases;
+    const auto at = [&](Phase to) { return find({Kind::kObject, key.rule, state_of(to, index), key.count}); };
+    ObjectBook book(shape, options_.any_key_order, key.count != 0 ? &seen_[key.count - 1] : nullptr);
+    switch (static_cast<Phase>(key.state % kPhases)) {  // between a key and its value
+        case kColon:
+            out.edges.push_back({':', ':', at(kBefore)});
+            return;
+        case kBefore:
+            out.calls.push_back({space(), at(kBeforeTight)});
+            [[fallthrough]];
+        case kBeforeTight: {
+            book.take(index);
+            const uint32_t had = seen(book.words) + 1;
+            out.calls.push_back({find({Kind::kValue, shape.classes[index].value, 0, 0}),
+                                 find({Kind::kObject, key.rule, state_of(kAfter), had})});
+            return;
+        }
+        default:
+            return expand_container(key, book, [&] { members(key, out); }, out);
     }
 }
 
@@ -207,33 +219,8 @@ void NodeTable::items(const NodeKey& key, Node& out) {
 }
 
 void NodeTable::expand_array(const NodeKey& key, Node& out) {
-    const auto at = [&](Phase to) { return find({Kind::kArray, key.rule, state_of(to), key.count}); };
     const ArrayBook book(grammar_->arrays[key.rule], key.count != 0 ? &seen_[key.count - 1] : nullptr);
-    const auto close = [&] {
-        if (book.may_close()) out.edges.push_back({']', ']', done()});
-    };
-    switch (static_cast<Phase>(key.state % kPhases)) {
-        case kOpen:
-            out.edges.push_back({'[', '[', at(kFirst)});
-            return;
-        case kFirst:
-            out.calls.push_back({space(), at(kFirstTight)});
-            [[fallthrough]];
-        case kFirstTight:
-            close();
-            return items(key, out);
-        case kAfter:
-            if (book.may_take_any()) out.edges.push_back({',', ',', at(kNext)});
-            if (book.may_close()) out.calls.push_back({space(), at(kClose)});
-            [[fallthrough]];
-        case kClose:
-            return close();
-        case kNext:
-            out.calls.push_back({space(), at(kNextTight)});
-            [[fallthrough]];
-        default:
-            return items(key, out);
-    }
+    expand_container(key, book, [&] { items(key, out); }, out);
 }
 
 }  // namespace airframe

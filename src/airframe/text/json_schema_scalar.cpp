@@ -21,6 +21,18 @@ void take_bounds(const Atom& atom, Strings& out) {
     }
 }
 
+constexpr size_t kDescriptionMax = 4096;  // bytes; longer formulas are not kept
+
+// Equal for formulas that say the same in the same words.
+void describe(const Formula& formula, std::string& out) {
+    if (out.size() > kDescriptionMax) return;
+    const Atom& atom = formula.atom;
+    out += fmt::format("{}({},{},{},{}:{}", static_cast<int>(formula.op), static_cast<int>(atom.kind), atom.n,
+                       atom.m, atom.text.size(), atom.text);
+    for (const Formula* part : formula.parts) describe(*part, out);
+    out += ')';
+}
+
 }  // namespace
 
 Result<const Dfa*> ScalarCompiler::pattern(const std::string& text, const Value& owner) {
@@ -151,9 +163,16 @@ Result<bool> ScalarCompiler::needs_plain(const Formula* formula) {
 
 Result<Dfa> ScalarCompiler::numbers(const Formula* formula) {
     if (formula->op == Op::kTrue) return any_number(budget_);
+    // Many properties with the same bounds are usual, and bounds with many digits cost much.
+    std::string text;
+    describe(*formula, text);
+    const auto known = numbers_.find(text);
+    if (known != numbers_.end()) return known->second;
     TRY(const bool plain, needs_plain(formula));
     TRY(const Dfa universe, number_universe(plain, budget_));
-    return evaluate(formula, universe);
+    TRY(Dfa dfa, evaluate(formula, universe));
+    if (text.size() <= kDescriptionMax) numbers_.emplace(std::move(text), dfa);
+    return dfa;
 }
 
 }  // namespace airframe::schema

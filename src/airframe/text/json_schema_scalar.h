@@ -34,7 +34,7 @@ class ScalarCompiler {
 
     Document& document_;
     Budget& budget_;
-    std::map<std::string, Dfa> patterns_, formats_;
+    std::map<std::string, Dfa> patterns_, formats_, numbers_;
     std::unordered_map<const Formula*, Dfa> known_;
 };
 

@@ -30,6 +30,9 @@ class TokenMasks {
     TokenMasks(GrammarPtr grammar, std::shared_ptr<const TokenTrie> trie, GrammarOptions options = {});
 
     GrammarState start() const { return machine_.start(); }
+    GrammarState advance_text(GrammarState state, std::string_view text) {
+        return machine_.walk(state, text);
+    }
     // The state after the token, GrammarMachine::kDead when it may not come. End tokens are not for this.
     GrammarState advance(GrammarState state, TokenId token);
     bool complete(GrammarState state) const { return machine_.complete(state); }

@@ -25,6 +25,8 @@ struct DetailRow {
 constexpr DetailRow kByDetail[] = {
     {"context_length_exceeded", 400, kRequest},
     {"invalid_json", 400, kRequest},
+    {"invalid_json_schema", 400, kRequest},
+    {"invalid_grammar", 400, kRequest},
     {"invalid_value", 400, kRequest},
     {"invalid_type", 400, kRequest},
     {"missing_required_parameter", 400, kRequest},

@@ -101,6 +101,7 @@ base::Result<std::optional<Constraint>> parse_constraint(const Fields& fields) {
                 bad_value(std::string(row.key), fmt::format("cannot be combined with '{}'.", first)));
         }
         found = std::move(constraint);
+        found->param = row.key;
         first = row.key;
     }
     return found;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <semaphore>
@@ -32,6 +33,7 @@ struct GenerateOptions {
     SamplingOverrides sampling;
     int32_t max_tokens = -1;
     std::vector<std::string> stop;
+    std::string json_schema, grammar, regex;  // at most one of them
     bool raw = false;
     bool as_json = false;
     bool verbose = false;
@@ -56,12 +58,37 @@ base::Result<std::string> prompt_of(const GenerateOptions& options, bool given) 
     return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
+base::Result<std::string> read_text_file(const std::string& path, const std::string& option) {
+    std::ifstream file(path, std::ios::binary);
+    std::string text(std::istreambuf_iterator<char>(file), {});
+    if (!file && text.empty())
+        return fail(ErrorCode::kNotFound, "{}: the file {} cannot be read", option, path);
+    return text;
+}
+
+base::Result<std::optional<Constraint>> constraint_of(const GenerateOptions& options) {
+    using Kind = Constraint::Kind;
+    if (!options.regex.empty())
+        return Constraint{.kind = Kind::kRegex, .text = options.regex, .param = "--regex"};
+    if (!options.grammar.empty()) {
+        TRY(std::string text, read_text_file(options.grammar, "--grammar"));
+        return Constraint{.kind = Kind::kGbnf, .text = std::move(text), .param = "--grammar"};
+    }
+    if (options.json_schema.empty()) return std::nullopt;
+    std::string text = options.json_schema;
+    if (text.find_first_of("{}") == std::string::npos) {
+        TRY(text, read_text_file(text, "--json-schema"));
+    }
+    return Constraint{.kind = Kind::kJsonSchema, .text = std::move(text), .param = "--json-schema"};
+}
+
 base::Result<GenerateRequest> make_request(const GenerateOptions& options, const ModelEntry& entry,
                                            std::string prompt) {
     GenerateRequest request{.model = entry.id,
                             .sampling = options.sampling,
                             .stop = options.stop,
                             .max_tokens = options.max_tokens};
+    TRY(request.constraint, constraint_of(options));
     const bool can_chat = entry.facts().has_chat_template || !options.chat_template.empty();
     if (options.raw || !can_chat) {
         if (!options.system.empty())
@@ -194,6 +221,19 @@ void add_sampling_options(CLI::App& command, GenerateOptions& options) {
                        "The same seed gives the same answer; without one each differs");
 }
 
+void add_form_options(CLI::App& command, GenerateOptions& options) {
+    CLI::Option* schema =
+        command.add_option("--json-schema", options.json_schema,
+                           "The answer is JSON that this JSON Schema allows: a file, or the "
+                           "schema itself");
+    CLI::Option* grammar = command.add_option("--grammar", options.grammar,
+                                              "The answer is a text of the GBNF grammar in this file");
+    CLI::Option* regex = command.add_option(
+        "--regex", options.regex, "The answer is a text that this regular expression matches as a whole");
+    schema->excludes(grammar)->excludes(regex);
+    grammar->excludes(regex);
+}
+
 }  // namespace
 
 void add_generate(CommandLine line) {
@@ -211,6 +251,7 @@ void add_generate(CommandLine line) {
         ->capture_default_str();
     add_sampling_options(*command, *options);
     command->add_option("--stop", options->stop, "End before this text; may be given several times");
+    add_form_options(*command, *options);
     add_chat_template_option(*command, options->chat_template);
     command->add_flag("--no-template", options->raw,
                       "The prompt as it is, without the model's chat template");
@@ -222,6 +263,7 @@ void add_generate(CommandLine line) {
         "  shimmy generate shimmy-guide --prompt \"How do I load my own model?\"\n"
         "  shimmy generate model.gguf --prompt \"Once upon a time\" --no-template --temperature 0 "
         "--max-tokens 64\n"
+        "  shimmy generate MODEL --prompt \"A person, as JSON\" --json-schema person.json\n"
         "  git diff | shimmy generate MODEL --system \"Write a commit message for this diff.\"");
     command->callback([options, prompt, &line_run = line.run, &global = line.global] {
         line_run = [options, given = prompt->count() > 0, &global] {

@@ -18,6 +18,11 @@ string_view trimmed(string_view text) {
     return text.substr(first, text.find_last_not_of(" \t\r\n\"'") + 1 - first);
 }
 
+string_view trimmed_space(string_view text) {
+    text.remove_prefix(skip_space(text, 0));
+    return text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+}
+
 std::string escaped(string_view text) {
     std::string out = quoted_json(text);
     return out.substr(1, out.size() - 2);
@@ -114,7 +119,7 @@ CallParser::Step CallParser::value(std::string& buffer, bool) {
     } else {
         boost::system::error_code error;
         const json::value parsed = json::parse(json::string_view(text.data(), text.size()), error);
-        sink_.add_arguments(error ? quoted_json(text) : json::serialize(parsed));
+        sink_.add_arguments(error ? quoted_json(text) : std::string(trimmed_space(text)));
     }
     buffer.erase(0, end + marks.value_end.size());
     state_ = State::kKey;

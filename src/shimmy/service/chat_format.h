@@ -36,10 +36,24 @@ struct CallTrigger {
     const ParameterMarks* marks = nullptr;  // kParameters
 };
 
+enum class ArgumentSyntax : uint8_t { kJson, kParameters, kPython };
+
+// What a model is made to write when a call is demanded: prefix, calls with separators between them, suffix.
+// A call is before_name, the name, before_arguments, the arguments, after.
+struct CallWriting {
+    std::string_view prefix = {}, before_name = {}, before_arguments = {}, after = {};
+    std::string_view separator = {}, suffix = {};
+    bool several = true;  // else one call is an answer
+    ArgumentSyntax arguments = ArgumentSyntax::kJson;
+    // A parameter that is no member of JSON: key_begin, its name, value_begin, its value, value_end.
+    std::string_view key_begin = {}, value_begin = {}, value_end = {}, parameter_separator = {};
+};
+
 struct ChatFormat {
     std::string_view name;
     std::span<const std::string_view> template_has;  // all of them occur in the template
     std::span<const CallTrigger> triggers;
+    CallWriting writing;
     std::span<const std::string_view> dropped;  // marks that mean nothing to a client
     bool channels = false;                      // harmony: <|channel|>analysis<|message|>…
     bool short_ids = false;  // call ids of nine letters and digits, as its template demands
@@ -55,6 +69,7 @@ struct ThinkMarks {
 // The row for a template (its source when tools are shown). A template that knows no tools gets the generic
 // one.
 const ChatFormat& chat_format_for(std::string_view template_source);
+std::span<const ChatFormat> chat_formats();  // all rows
 // Calls as plain JSON, for templates that know no tools and for calls that are demanded.
 const ChatFormat& generic_chat_format();
 ThinkMarks think_marks_for(std::string_view template_source);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/rng.h"
+#include "shimmy/service/call_grammar.h"
 
 namespace shimmy {
 
@@ -44,6 +45,21 @@ json::object told_tools(const json::array& tools, ToolChoice::Mode mode) {
     return {{"role", "system"}, {"content", text}};
 }
 
+// Where the format cannot write the arguments, JSON of no format in particular takes its place.
+CallDemand demanded_calls(const ChatInput& chat, const ChatFormat*& format) {
+    CallDemand calls{.parallel = chat.tool_choice.parallel, .tools = chat.tools};
+    if (chat.tools.empty()) return calls;
+    calls.required = chat.tool_choice.mode == ToolChoice::Mode::kRequired;
+    if (calls.required) {
+        calls.wanted = true;
+        if (!can_write(format->writing, chat.tools)) format = &generic_chat_format();
+        return calls;
+    }
+    calls.wanted = any_is_strict(chat.tools) && !opening_mark(*format).empty() && !format->channels &&
+                   can_write(format->writing, chat.tools);
+    return calls;
+}
+
 bool ends_with_open_thoughts(std::string_view prompt, const ThinkMarks& think) {
     if (think.begin.empty()) return false;
     const size_t end = prompt.find_last_not_of(" \t\r\n");
@@ -51,23 +67,6 @@ bool ends_with_open_thoughts(std::string_view prompt, const ThinkMarks& think) {
 }
 
 }  // namespace
-
-Constraint call_constraint(const json::array& tools) {
-    json::array calls;
-    for (const json::value& tool : tools) {
-        const json::value* parameters = function_of(tool)->if_contains("parameters");
-        json::object any{{"type", "object"}};
-        json::object properties{
-            {"name", json::object{{"const", tool_name(tool)}}},
-            {"arguments", parameters == nullptr || parameters->is_null() ? json::value(any) : *parameters}};
-        calls.push_back(json::object{{"type", "object"},
-                                     {"properties", std::move(properties)},
-                                     {"required", json::array{"name", "arguments"}},
-                                     {"additionalProperties", false}});
-    }
-    return {.kind = Constraint::Kind::kJsonSchema,
-            .text = json::serialize(json::object{{"anyOf", std::move(calls)}})};
-}
 
 std::string_view tool_name(const json::value& tool) {
     const json::object* function = function_of(tool);
@@ -106,13 +105,12 @@ base::Result<ChatPlan> plan_chat(const LoadedModel& model, const ChatInput& chat
     ChatPlan plan;
     plan.rendered = *std::move(rendered);
     const ChatFormat& family = chat_format_for(traits.source);
-    const bool is_forced = chat.tool_choice.mode == ToolChoice::Mode::kRequired && !chat.tools.empty();
-    const bool own_format = traits.shows_tools && !is_forced;
     ChatOutputOptions& output = plan.output;
-    output.format = own_format || (family.channels && !is_forced) ? &family : &generic_chat_format();
+    output.format = traits.shows_tools || family.channels ? &family : &generic_chat_format();
+    plan.calls = demanded_calls(chat, output.format);
     output.think = think_marks_for(traits.source);
     output.split_reasoning = chat.split_reasoning;
-    output.in_reasoning = !is_forced && ends_with_open_thoughts(plan.rendered.text, output.think);
+    output.in_reasoning = ends_with_open_thoughts(plan.rendered.text, output.think);
     output.tools = schemas_of(chat.tools);
     output.parallel = chat.tool_choice.parallel;
     plan.marks = marks_of(*output.format, output.think, !output.tools.empty());

@@ -11,17 +11,23 @@
 
 namespace shimmy {
 
+// Calls that the answer must make, or may make only as its schemas say.
+struct CallDemand {
+    bool wanted = false;
+    bool required = false;  // else text may stand in place of calls, and around them
+    bool parallel = true;
+    boost::json::array tools;
+};
+
 struct ChatPlan {
     airframe::Rendered rendered;
     ChatOutputOptions output;
+    CallDemand calls;
     std::vector<std::string_view> marks;  // that the reader needs: shown even where they are control tokens
 };
 
 // Errors: kUnsupported (the model has no chat template), kInvalidArgument with the template's own words.
 base::Result<ChatPlan> plan_chat(const LoadedModel& model, const ChatInput& chat);
-
-// What an answer must be that has to call one of these tools: plain JSON, the arguments as their schema says.
-Constraint call_constraint(const boost::json::array& tools);
 
 // The name of a tool of the request, in OpenAI's form.
 std::string_view tool_name(const boost::json::value& tool);

@@ -56,6 +56,7 @@ struct Constraint {
     Kind kind = Kind::kJson;
     std::string text;
     std::vector<std::string> choices;
+    std::string param;  // the field that it came in, for errors
 };
 
 struct GenerateRequest {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "airframe/engine/fill_in.h"
+#include "shimmy/service/answer_grammar.h"
 #include "shimmy/service/chat_plan.h"
 
 namespace shimmy {
@@ -43,12 +44,7 @@ airframe::SamplingParams resolve(const SamplingOverrides& asked, const airframe:
     return params;
 }
 
-GenerationJob::GenerationJob(GenerateRequest request) : request_(std::move(request)) {
-    const ChatInput* chat =
-        request_.prompts.empty() ? nullptr : std::get_if<ChatInput>(&request_.prompts.front());
-    if (chat != nullptr && chat->tool_choice.mode == ToolChoice::Mode::kRequired)
-        request_.constraint = call_constraint(chat->tools);
-}
+GenerationJob::GenerationJob(GenerateRequest request) : request_(std::move(request)) {}
 
 void GenerationJob::set_wait(std::shared_ptr<ModelWait> wait) {
     std::lock_guard lock(mutex_);
@@ -62,15 +58,15 @@ void GenerationJob::prepare(base::Result<ModelLease> model) {
 }
 
 base::Result<void> GenerationJob::submit_all(const LoadedModel& model) {
-    if (request_.constraint)
-        return fail(ErrorCode::kUnsupported,
-                    "this build has no structured output; leave out response_format, grammar and guided_*");
     const auto choices = static_cast<uint32_t>(request_.prompts.size()) * request_.n;
     choices_open_ = choices;
     streams_.resize(choices);
     readings_.resize(choices);
     for (size_t p = 0; p < request_.prompts.size(); ++p) {
         TRY(PreparedPrompt prompt, prepare_prompt(model, p));
+        if (!prompt.output) {
+            TRY(prompt.constraint, constrain(model, nullptr));
+        }
         if (request_.echo)
             echo_.push_back({std::move(prompt.text), prompt.tokens.empty() ? 0 : prompt.tokens.front()});
         for (uint32_t i = 0; i < request_.n; ++i) {
@@ -142,8 +138,19 @@ base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_chat(const Lo
     for (const std::string_view mark : plan.marks) {
         if (const auto id = tokenizer.find(mark)) prepared.shown.push_back(*id);
     }
+    TRY(prepared.constraint, constrain(model, &plan));
     prepared.output = std::move(plan.output);
     return prepared;
+}
+
+// Compiled here, on the worker, or found ready.
+base::Result<ConstraintCache::Masks> GenerationJob::constrain(const LoadedModel& model,
+                                                              const ChatPlan* plan) const {
+    const AnswerRules rules{request_.constraint ? &*request_.constraint : nullptr, plan};
+    if (!is_constrained(rules)) return nullptr;
+    const airframe::Tokenizer& tokenizer = model.engine->tokenizer();
+    return model.constraints.get(answer_key(rules), tokenizer,
+                                 [&] { return compile_answer(rules, tokenizer); });
 }
 
 base::Result<std::unique_ptr<airframe::EventStream>> GenerationJob::submit(const LoadedModel& model,
@@ -152,6 +159,7 @@ base::Result<std::unique_ptr<airframe::EventStream>> GenerationJob::submit(const
     airframe::EngineRequest request;
     request.prompt = prompt.tokens;
     request.shown_tokens = prompt.shown;
+    request.constraint = prompt.constraint;
     request.sampling = resolve(request_.sampling, model.sampling);
     if (request.sampling.seed) *request.sampling.seed += choice;
     request.max_tokens = request_.max_tokens;

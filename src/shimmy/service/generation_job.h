@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "shimmy/service/chat_output.h"
+#include "shimmy/service/chat_plan.h"
+#include "shimmy/service/constraint_cache.h"
 #include "shimmy/service/generation.h"
 #include "shimmy/service/registry.h"
 #include "shimmy/service/waker.h"
@@ -37,6 +39,7 @@ class GenerationJob {
         std::vector<airframe::TokenId> tokens;
         std::string text;                         // only for echo
         std::optional<ChatOutputOptions> output;  // of a conversation
+        ConstraintCache::Masks constraint;        // null: the answer is free
         std::vector<airframe::TokenId> shown;     // control tokens that the output must see as text
     };
     // How one choice is read.
@@ -52,6 +55,7 @@ class GenerationJob {
     base::Result<PreparedPrompt> prepare_gap(const airframe::Tokenizer& tokenizer,
                                              const Prompt& prompt) const;
     base::Result<PreparedPrompt> prepare_chat(const LoadedModel& model, const ChatInput& chat) const;
+    base::Result<ConstraintCache::Masks> constrain(const LoadedModel& model, const ChatPlan* plan) const;
     base::Result<std::unique_ptr<airframe::EventStream>> submit(const LoadedModel& model,
                                                                 const PreparedPrompt& prompt,
                                                                 uint32_t choice);

@@ -12,6 +12,7 @@
 #include "airframe/engine/engine.h"
 #include "airframe/text/jinja.h"
 #include "base/result.h"
+#include "shimmy/service/constraint_cache.h"
 #include "shimmy/store/catalog.h"
 
 namespace shimmy {
@@ -50,6 +51,7 @@ struct LoadedModel {
         sampling;  // for requests that leave a value out: the file's own, else the engine's
     uint64_t file_bytes = 0;
     double load_s = 0;
+    mutable ConstraintCache constraints;  // of its latest requests
 };
 
 // How models come into memory.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <optional>
 
 namespace shimmy {
@@ -82,7 +83,8 @@ class LiteralReader {
         std::string out;
         while (at_ < text_.size() && text_[at_] != quote) {
             if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
-                out += escaped(text_[++at_]);
+                ++at_;
+                out += text_[at_] == 'u' ? code_unit() : escaped(text_[at_]);
             } else {
                 out += text_[at_];
             }
@@ -91,8 +93,27 @@ class LiteralReader {
         if (!take(quote)) return std::nullopt;
         return json::value(out);
     }
+    // \u and its digits, a pair of halves together; as it stands where it is none.
+    std::string code_unit() {
+        constexpr size_t kDigits = 4;
+        size_t length = 1 + kDigits;
+        if (text_.substr(at_ + length).starts_with("\\u")) length += 2 + kDigits;
+        for (; length > kDigits; length -= std::min(length, 2 + kDigits)) {
+            const auto text = unquote("\"\\" + std::string(text_.substr(at_, length)) + "\"");
+            if (!text) continue;
+            at_ += length - 1;
+            return *text;
+        }
+        return "\\u";
+    }
     static std::string escaped(char c) {
         switch (c) {
+            case 'b':
+                return "\b";
+            case 'f':
+                return "\f";
+            case '/':
+                return "/";
             case 'n':
                 return "\n";
             case 't':
@@ -146,6 +167,10 @@ class LiteralReader {
         boost::system::error_code error;
         json::value number = json::parse(word, error);
         if (error || !number.is_number()) return std::nullopt;
+        constexpr double kExactMax = 9007199254740992;  // 2^53
+        const double* real = number.if_double();
+        if (real != nullptr && std::abs(*real) < kExactMax && std::trunc(*real) == *real)
+            return json::value(static_cast<int64_t>(*real));  // 10.0: no exponent in its JSON
         return number;
     }
 
