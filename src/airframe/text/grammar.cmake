@@ -12,6 +12,7 @@ add_floor_test(airframe_grammar_test ASAN
 add_floor_test(airframe_grammar_data_test
   SOURCES json_schema_data_test.cpp
   LINKS airframe_grammar Boost::json)
-foreach(target json_schema_fuzz gbnf_fuzz regex_fuzz grammar_masks_fuzz)
-  add_fuzz_target(${target} SOURCES ${target}.cpp LINKS airframe_grammar)
-endforeach()
+add_fuzz_target(json_schema_fuzz SOURCES json_schema_fuzz.cpp LINKS airframe_grammar)
+add_fuzz_target(gbnf_fuzz SOURCES gbnf_fuzz.cpp LINKS airframe_grammar)
+add_fuzz_target(regex_fuzz SOURCES regex_fuzz.cpp LINKS airframe_grammar)
+add_fuzz_target(grammar_masks_fuzz SOURCES grammar_masks_fuzz.cpp LINKS airframe_grammar)
