@@ -99,11 +99,14 @@ class ResponseFormat(Case):
         if answer["finish_reason"] == "stop":
             self.assertIsInstance(json.loads(answer["message"]["content"]), dict)
         cases = [({"grammar": 'root ::= "a"+ "b"'}, r"a+b"), ({"guided_regex": "[0-9]{3}-[x-z]{2}"}, r"[0-9]{3}-[x-z]{2}"),
-                 ({"guided_choice": ["yes", "no"]}, r"yes|no"), ({"guided_json": {"const": [1, "x"]}}, r"\[\s*1,\s*\"x\"\s*\]")]
+                 ({"guided_choice": ["yes", "no"]}, r"yes|no"), ({"guided_json": {"const": [1, 2]}}, r"\[\s*1(\.0*)?,\s*2(\.0*)?\s*\]")]
         for fields, pattern in cases:
             choice = self.chat(**fields)["choices"][0]
             if choice["finish_reason"] == "stop":
                 self.assertRegex(choice["message"]["content"], f"^(?:{pattern})$")
+        answer = self.chat(guided_json={"const": [1, "x"]})["choices"][0]
+        if answer["finish_reason"] == "stop":
+            self.assertEqual(json.loads(answer["message"]["content"]), [1, "x"])
 
     def test_the_same_with_logprobs_and_without_chat(self):
         answer = self.server.post("/v1/completions", {
