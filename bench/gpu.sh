@@ -48,7 +48,7 @@ for case in tinyllama-1.1b:Q4_0 tinyllama-1.1b:Q8_0 tinyllama-1.1b:Q4_K_M tinyll
     mixtral-tiny:Q4_K_M; do
     shape=${case%%:*} type=${case##*:}
     make "parity-$shape-$type" "$shape" "$type" 2
-    if words=$("$shimmy" verify "$models/parity-$shape-$type.gguf" "${gpu[@]}" --tokens 48 --kv-tokens 64 2>&1); then
+    if words=$("$shimmy" verify "$models/parity-$shape-$type.gguf" "${gpu[@]}" --tokens 24 --kv-tokens 64 2>&1); then
         echo "pass  $shape $type"
     else
         faults=$((faults + 1))

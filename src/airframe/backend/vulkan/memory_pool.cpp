@@ -6,7 +6,7 @@ namespace {
 constexpr uint64_t kSharedBytes = 8 << 20;
 constexpr uint64_t kSmallBytesMax = 1 << 20;  // drivers allow a few thousand allocations
 constexpr uint64_t kAlignment = 256;
-constexpr uint64_t kPadBytes = 16;  // quants.glsl reads up to 7 bytes too far
+constexpr uint64_t kPadBytes = 16;  // quants.glsl reads up to 11 bytes too far
 
 }  // namespace
 

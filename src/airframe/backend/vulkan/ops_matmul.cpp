@@ -8,9 +8,10 @@
 namespace airframe::vulkan {
 namespace {
 
-constexpr uint32_t kVectorOuts = 4;                  // outputs of one workgroup of matvec.comp
+constexpr uint32_t kVectorOuts = 8;                  // outputs of one workgroup of matvec.comp
 constexpr uint32_t kTileOuts = 128, kTileRows = 64;  // of matmul.comp
 constexpr int64_t kVectorRowsMax = 8;                // more rows go to matmul.comp
+constexpr uint32_t kVectorSubgroups = 4;
 constexpr uint32_t kVectorThreadsMin = 64;
 
 struct MatmulShaderArgs {
@@ -78,7 +79,7 @@ void VulkanBackend::product(const Linear& linear, const Product& args) {
     uint32_t columns = std::bit_ceil(static_cast<uint32_t>(std::min(args.rows, kVectorRowsMax)));
     if (deterministic_) columns = kDeterministicColumns;
     if (args.experts != 0) columns = 1;
-    const uint32_t threads = std::max(kVectorThreadsMin, kVectorOuts * device_->adapter().subgroup_size);
+    const uint32_t threads = std::max(kVectorThreadsMin, kVectorSubgroups * device_->adapter().subgroup_size);
     const uint32_t hidden = !args.act ? kPlain : args.gate ? kGated : kActivated;
     const auto act = static_cast<uint32_t>(args.act.value_or(Activation::kSilu));
     stream_->dispatch(pipelines_->get(Shader::kMatvec, {threads, type, columns, hidden, act}), shader,

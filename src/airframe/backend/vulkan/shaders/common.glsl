@@ -12,6 +12,7 @@
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer F32 { float at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer F32x4 { vec4 at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer U32 { uint at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 16) buffer U32x4 { uvec4 at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 2) buffer U16 { uint16_t at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 1) buffer U8 { uint8_t at[]; };
 

@@ -1,6 +1,6 @@
 // Weights of any block format, eight at a time: decode8(). Which format is a specialisation constant, so that
 // a driver compiles only its own branch. Blocks lie as in the file; docs/QUANTIZATION.md draws them. Reads may
-// go up to 7 bytes beyond a matrix: the backend pads its buffers.
+// go up to 11 bytes beyond a matrix: the backend pads its buffers.
 //
 // QUANT: the type's number in the file. The including shader declares the constant, and `weights` (U32).
 
@@ -14,19 +14,17 @@ const float kMxfp4Values[16] = float[16](0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3,
 uint u8_at(U32 weights, uint offset) { return (weights.at[offset >> 2] >> ((offset & 3u) * 8u)) & 0xFFu; }
 // offset: even
 uint u16_at(U32 weights, uint offset) { return (weights.at[offset >> 2] >> ((offset & 2u) * 8u)) & 0xFFFFu; }
+// The word that begins `shift` bits (0 to 24) after the first of two, without a branch.
+uint joined(uint low, uint high, uint shift) { return (low >> shift) | ((high << 1) << (31u - shift)); }
 // any offset
 uint u32_at(U32 weights, uint offset) {
-    const uint word = offset >> 2, shift = (offset & 3u) * 8u;
-    const uint low = weights.at[word];
-    if (shift == 0u) return low;
-    return (low >> shift) | (weights.at[word + 1u] << (32u - shift));
+    const uint word = offset >> 2;
+    return joined(weights.at[word], weights.at[word + 1u], (offset & 3u) * 8u);
 }
 uvec2 u64_at(U32 weights, uint offset) {
     const uint word = offset >> 2, shift = (offset & 3u) * 8u;
-    const uint a = weights.at[word], b = weights.at[word + 1u];
-    if (shift == 0u) return uvec2(a, b);
-    const uint c = weights.at[word + 2u];
-    return uvec2((a >> shift) | (b << (32u - shift)), (b >> shift) | (c << (32u - shift)));
+    const uint middle = weights.at[word + 1u];
+    return uvec2(joined(weights.at[word], middle, shift), joined(middle, weights.at[word + 2u], shift));
 }
 float f16_at(U32 weights, uint offset) { return f32_from_f16(u16_at(weights, offset)); }
 
@@ -70,14 +68,17 @@ float mxfp4_scale(uint exponent) {
     return exponent < 2u ? uintBitsToFloat(0x00200000u << exponent) : uintBitsToFloat((exponent - 1u) << 23);
 }
 
-// Scale and min (6 bits each) of group g of Q4_K and Q5_K, from the 12 bytes at offset.
-vec2 k_scale_min(U32 weights, uint offset, uint g) {
-    const uvec3 packed = uvec3(u32_at(weights, offset), u32_at(weights, offset + 4u), u32_at(weights, offset + 8u));
+// Scale and min (6 bits each) of group g of Q4_K and Q5_K, from their 12 bytes.
+vec2 k_scale_min(uvec3 packed, uint g) {
     const uint shift = 8u * (g & 3u);
     if (g < 4u) return vec2((packed.x >> shift) & 63u, (packed.y >> shift) & 63u);
     const uint low = packed.z >> shift;
     return vec2((low & 15u) | ((packed.x >> (shift + 6u)) & 3u) << 4, ((low >> 4) & 15u) | ((packed.y >> (shift + 6u)) & 3u) << 4);
 }
+
+// The first 16 bytes of a block of Q4_K or Q5_K: d and dmin, then the scales. Their blocks are multiples of 16 long,
+// and so the backend's matrices begin at one.
+uvec4 head_at(U32 weights, uint block) { return U32x4(weights).at[block >> 4]; }
 
 float q3_k_scale(U32 weights, uint offset, uint g) {
     const uint byte = u8_at(weights, offset + (g & 7u));
@@ -144,14 +145,15 @@ Eight decode_of_256(U32 weights, uint row, uint k) {
     if (QUANT == Q_Q4_K || QUANT == Q_Q5_K) {
         const bool five = QUANT == Q_Q5_K;
         const uint block = row + index * (five ? 176u : 144u);
-        const vec2 scale_min = k_scale_min(weights, block + 4u, j >> 5);
+        const uvec4 head = head_at(weights, block);
+        const vec2 scale_min = unpackHalf2x16(head.x) * k_scale_min(head.yzw, j >> 5);
         Eight w = of_bytes(nibbles(weights, block + (five ? 48u : 16u) + (j >> 6) * 32u + l, (j >> 5) & 1u));
         if (five) {
             const uvec2 bits = (u64_at(weights, block + 16u + l) >> (j >> 5)) & 0x01010101u;
             w.a += 16.0 * bytes_of(bits.x);
             w.b += 16.0 * bytes_of(bits.y);
         }
-        return scaled(w, f16_at(weights, block) * scale_min.x, -f16_at(weights, block + 2u) * scale_min.y);
+        return scaled(w, scale_min.x, -scale_min.y);
     }
     if (QUANT == Q_Q6_K) {
         const uint block = row + index * 210u;
