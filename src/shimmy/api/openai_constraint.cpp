@@ -44,8 +44,10 @@ Found of_response_format(const Fields& fields, std::string_view key) {
     TRY([[maybe_unused]] const auto name, named.string("name"));
     TRY([[maybe_unused]] const auto strict, named.boolean("strict"));
     TRY(const json::value* schema, schema_in(named, "schema"));
-    if (schema == nullptr)
-        return std::unexpected(missing(named.path_of("schema"), "the schema that the answer must match."));
+    if (schema == nullptr) {
+        const std::string path = inner == nullptr ? format.path_of("json_schema") : named.path_of("schema");
+        return std::unexpected(missing(path, "the schema that the answer must match."));
+    }
     return of_schema(*schema);
 }
 
