@@ -125,6 +125,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{R"("response_format":{"type":"xml"})", "response_format.type", "invalid_value"},
         Refused{R"("response_format":{"type":"json_schema","json_schema":{"name":"a"}})",
                 "response_format.json_schema.schema", "missing_required_parameter"},
+        Refused{R"("response_format":{"type":"json_schema"})", "response_format.json_schema",
+                "missing_required_parameter"},
         Refused{R"("response_format":{"type":"json_object"},"grammar":"root ::= [a]")", "grammar",
                 "invalid_value"},
         Refused{
