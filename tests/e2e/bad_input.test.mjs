@@ -53,7 +53,7 @@ test('values out of range name their path', async () => {
     [{ logit_bias: { abc: 1 } }, 'logit_bias.abc'], [{ top_logprobs: 3 }, 'top_logprobs'], [{ stream: 1 }, 'stream'],
     [{ messages: 'Hi' }, 'messages'], [{ messages: [{ role: 'x', content: '' }] }, 'messages[0].role'],
     [{ messages: [{ role: 'user', content: [{ type: 'image_url' }] }] }, 'messages[0].content[0].type'],
-    [{ tool_choice: 'required' }, 'tool_choice'], [{ response_format: { type: 'json_schema' } }, 'response_format.schema'],
+    [{ tool_choice: 'required' }, 'tool_choice'], [{ response_format: { type: 'json_schema' } }, 'response_format.json_schema'],
   ];
   for (const [fields, param] of cases) {
     const response = await shimmy.chat(fields);
