@@ -68,7 +68,6 @@ base::Result<json::value> parse_content(const Fields& message, bool may_be_absen
         if (may_be_absent) return json::value(nullptr);
         return std::unexpected(missing(message.path_of("content"), "a message needs a content."));
     }
-    if (content->is_string()) return *content;
     if (!content->is_array()) {
         return std::unexpected(
             bad_type(message.path_of("content"), "a string or an array of parts", *content));
@@ -135,8 +134,12 @@ base::Result<json::value> parse_message(const json::value& value, const std::str
     TRY_VOID(check_message_rest(message));
     json::object out = value.get_object();  // name, tool_calls, tool_call_id … are the template's business
     TRY_VOID(take_older_form(message, out));
-    TRY(out["content"], parse_content(message, known->second == "assistant"));
-    out["role"] = json::string_view(known->second.data(), known->second.size());
+    // A string, as nearly all of them are, is there already; long conversations have thousands of them.
+    if (const json::value* content = message.find("content"); content == nullptr || !content->is_string()) {
+        TRY(out["content"], parse_content(message, known->second == "assistant"));
+    }
+    if (known->first != known->second)
+        out["role"] = json::string_view(known->second.data(), known->second.size());
     return out;
 }
 

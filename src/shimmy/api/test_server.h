@@ -85,10 +85,7 @@ class TestClient {
         return taken;
     }
 
-    std::string received;
-    bool ended = false;
-
-  private:
+    // What there is next, or false at the end or at the time.
     bool read_some(std::chrono::steady_clock::time_point end) {
         const auto left =
             std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
@@ -101,6 +98,10 @@ class TestClient {
         return got > 0;
     }
 
+    std::string received;
+    bool ended = false;
+
+  private:
     int fd_;
 };
 
