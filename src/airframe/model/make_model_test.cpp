@@ -11,16 +11,17 @@
 #include "airframe/model/quantize.h"
 #include "airframe/model/run_tokens.h"
 #include "airframe/model/small_shape.h"
+#include "base/system.h"
 #include "base/test_dir.h"
 
 namespace airframe {
 namespace {
 
-std::vector<float> logits_of(const std::filesystem::path& path, std::string_view backend_name,
-                             KvType kv_type) {
+std::vector<float> logits_of(const std::filesystem::path& path, std::string_view backend_name, KvType kv_type,
+                             std::string_view device = {}) {
     const auto load_and_run = [&]() -> base::Result<std::vector<float>> {
         TRY(auto file, GgufFile::open(path));
-        TRY(auto backend, make_backend(backend_name, {.threads = 2}));
+        TRY(auto backend, make_backend(backend_name, {.threads = 2, .device = device}));
         TRY(auto model,
             Model::load(std::move(file), std::move(backend), {.batch_rows_max = 32, .logit_rows_max = 32}));
         std::vector<int32_t> tokens(24);
@@ -63,6 +64,27 @@ TEST_P(MakeModelTest, EveryShapeAgreesWithTheReference) {
         if (want.empty() || got.empty()) continue;
         const LogitDistance distance = logit_distance(want, got, 288);
         EXPECT_LE(shape.n_experts > 0 ? distance.kl_median : distance.kl_mean, kKlMax);
+    }
+}
+
+// Its shaders know no ternary blocks: such tensors are converted while they are loaded.
+TEST(VulkanMadeModel, TypesThatItLacksAreConverted) {
+    const std::string device = base::env("SHIMMY_GPU_DEVICE").value_or("0");
+    if (const auto backend = make_backend("vulkan", {.device = device}); !backend) {
+        ASSERT_FALSE(base::env("SHIMMY_REQUIRE_VULKAN")) << backend.error().message;
+        GTEST_SKIP() << backend.error().message;
+    } else {
+        ASSERT_FALSE((*backend)->supports(QuantType::kTQ2_0));
+    }
+    const base::TestDir dir;
+    for (const char* name : {"tinyllama-1.1b", "mixtral-tiny"}) {
+        SCOPED_TRACE(name);
+        const auto path = dir / "ternary.gguf";
+        ASSERT_TRUE(make_model(small(**find_shape(name)), **find_mix("TQ2_0"), path, {}));
+        const auto want = logits_of(path, "reference", KvType::kF16),
+                   got = logits_of(path, "vulkan", KvType::kF16, device);
+        ASSERT_EQ(want.size(), got.size());
+        EXPECT_LE(logit_distance(want, got, 288).kl_median, 4e-4);
     }
 }
 

@@ -3,11 +3,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <memory>
 #include <set>
 #include <utility>
 
 #include "airframe/model/weight_check.h"
 #include "base/log.h"
+#include "base/system.h"
+#include "base/thread_pool.h"
 
 namespace airframe {
 namespace {
@@ -148,6 +151,7 @@ class Loader {
     const std::function<void(double)>& on_progress_;
     uint64_t loaded_bytes_ = 0;
     std::set<QuantType> told_;
+    std::unique_ptr<base::ThreadPool> threads_;  // made when something is converted
 };
 
 std::span<const std::byte> Loader::requantise(const TensorInfo& tensor, QuantType type, int64_t n) {
@@ -155,14 +159,17 @@ std::span<const std::byte> Loader::requantise(const TensorInfo& tensor, QuantTyp
     if (told_.insert(tensor.type).second)
         base::log_info("the {} backend has no {}: tensors of this type are converted to {}", backend_.name(),
                        from.name, to.name);
-    constexpr int64_t kPart = 1 << 14;  // elements at once: a multiple of every block
-    std::vector<float> values(static_cast<size_t>(std::min(kPart, n)));
+    if (threads_ == nullptr) threads_ = std::make_unique<base::ThreadPool>(base::usable_cpus());
+    constexpr int64_t kPiece = 1 << 14;  // elements at once: a multiple of every block
     auto& out = out_.requantised.emplace_back(static_cast<size_t>(row_bytes(type, n)));
-    for (int64_t at = 0; at < n; at += kPart) {
-        const int64_t part = std::min(kPart, n - at);
-        from.dequantize_row(tensor.data + row_bytes(tensor.type, at), values.data(), part);
-        to.quantize_row(values.data(), out.data() + row_bytes(type, at), part);
-    }
+    threads_->run([&](int part, int parts) {
+        std::vector<float> values(kPiece);
+        for (int64_t at = part * kPiece; at < n; at += parts * kPiece) {
+            const int64_t count = std::min(kPiece, n - at);
+            from.dequantize_row(tensor.data + row_bytes(tensor.type, at), values.data(), count);
+            to.quantize_row(values.data(), out.data() + row_bytes(type, at), count);
+        }
+    });
     return out;
 }
 

@@ -39,6 +39,8 @@ base::Result<std::unique_ptr<airframe::Model>> load_model(const ModelEntry& entr
     base::log_debug("backend {}: {}", choice.name, choice.reason);
     auto model = load_onto(entry, choice.name, global, options);
     if (model || choice.name == "cpu" || !lets_us_choose(global)) return model;
+    const base::ErrorCode code = model.error().code;
+    if (code != base::ErrorCode::kOutOfMemory && code != base::ErrorCode::kUnsupported) return model;
     base::log_warn("{} is computed on the CPU: {}", entry.id, model.error().message);
     return load_onto(entry, "cpu", global, options);
 }

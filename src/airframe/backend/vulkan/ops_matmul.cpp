@@ -73,6 +73,7 @@ void VulkanBackend::product(const Linear& linear, const Product& args) {
         stream_->dispatch(pipelines_->get(Shader::kMatmul, {type}), shader,
                           linear_groups(blocks_of(outs, kTileOuts), blocks_of(args.rows, kTileRows)),
                           args.after);
+        stream_->add_work(static_cast<uint64_t>(args.rows) * outs * static_cast<uint64_t>(w.cols));
         return;
     }
     constexpr uint32_t kDeterministicColumns = 4;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string_view>
+#include <vector>
 
 #include "base/check.h"
 #include "base/embedded_file.h"
@@ -51,26 +52,27 @@ Pipelines::~Pipelines() {
 }
 
 VkPipeline Pipelines::get(Shader shader, std::initializer_list<uint32_t> constants) {
-    const Key key{shader, constants};
+    CHECK(constants.size() <= kConstantsMax, "{} constants", constants.size());
+    Key key{.shader = shader, .n = static_cast<uint32_t>(constants.size())};
+    std::ranges::copy(constants, key.constants.begin());
     const auto found = made_.find(key);
     return found != made_.end() ? found->second : made_[key] = make(key);
 }
 
 VkPipeline Pipelines::make(const Key& key) {
     const DeviceApi& api = device_.api();
-    const std::vector<uint32_t> words = words_of(key.first);
+    const std::vector<uint32_t> words = words_of(key.shader);
     const VkShaderModuleCreateInfo code{.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
                                         .codeSize = words.size() * sizeof(uint32_t),
                                         .pCode = words.data()};
     VkShaderModule module = VK_NULL_HANDLE;
     VkResult result = api.vkCreateShaderModule(device_.handle(), &code, nullptr, &module);
     std::vector<VkSpecializationMapEntry> entries;
-    for (uint32_t i = 0; i < key.second.size(); ++i)
-        entries.push_back({.constantID = i, .offset = i * 4, .size = 4});
+    for (uint32_t i = 0; i < key.n; ++i) entries.push_back({.constantID = i, .offset = i * 4, .size = 4});
     const VkSpecializationInfo constants{.mapEntryCount = static_cast<uint32_t>(entries.size()),
                                          .pMapEntries = entries.data(),
-                                         .dataSize = key.second.size() * 4,
-                                         .pData = key.second.data()};
+                                         .dataSize = key.n * sizeof(uint32_t),
+                                         .pData = key.constants.data()};
     const VkComputePipelineCreateInfo info{
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
@@ -83,7 +85,7 @@ VkPipeline Pipelines::make(const Key& key) {
     if (result == VK_SUCCESS)
         result = api.vkCreateComputePipelines(device_.handle(), VK_NULL_HANDLE, 1, &info, nullptr, &pipeline);
     CHECK(result == VK_SUCCESS, "{} cannot compile the shader {}: {}", device_.adapter().name,
-          kFiles[static_cast<size_t>(key.first)], describe_result(result));
+          kFiles[static_cast<size_t>(key.shader)], describe_result(result));
     api.vkDestroyShaderModule(device_.handle(), module, nullptr);
     return pipeline;
 }

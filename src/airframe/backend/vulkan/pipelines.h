@@ -2,9 +2,9 @@
 // specialisation constants. One thread.
 #pragma once
 
+#include <array>
 #include <initializer_list>
 #include <map>
-#include <vector>
 
 #include "airframe/backend/vulkan/device.h"
 
@@ -40,7 +40,14 @@ class Pipelines {
     VkPipelineLayout layout() const { return layout_; }
 
   private:
-    using Key = std::pair<Shader, std::vector<uint32_t>>;
+    static constexpr size_t kConstantsMax = 5;
+    // Compared for every dispatch, so without memory of its own.
+    struct Key {
+        Shader shader = {};
+        uint32_t n = 0;
+        std::array<uint32_t, kConstantsMax> constants{};
+        auto operator<=>(const Key&) const = default;
+    };
     explicit Pipelines(const Device& device) : device_(device) {}
     VkPipeline make(const Key& key);
 

@@ -89,6 +89,7 @@ void Stream::read(VkBuffer from, uint64_t offset, std::span<std::byte> to) {
 void Stream::finish() {
     staged_bytes_ = 0;
     ++epoch_;
+    work_ = 0;
     uploader_.finish();
     if (steps_.empty()) return;
     const VkCommandBuffer commands = recorded();
@@ -98,6 +99,12 @@ void Stream::finish() {
     wait(fence_);
     check(device_.api().vkResetFences(device_.handle(), 1, &fence_), "a fence cannot be reset");
     steps_.clear();
+}
+
+void Stream::add_work(uint64_t multiply_adds) {
+    constexpr uint64_t kWorkMax = 100'000'000'000;  // half a second on the slowest GPUs, 5 ms on large ones
+    work_ += multiply_adds;
+    if (work_ > kWorkMax) finish();
 }
 
 void Stream::wait(VkFence fence) const {
@@ -172,7 +179,7 @@ void Stream::record(VkCommandBuffer commands) const {
     VkPipeline bound = VK_NULL_HANDLE;
     for (const Step& step : steps_) {
         const bool is_copy = step.pipeline == VK_NULL_HANDLE;
-        if (step.waits) {
+        if (step.waits || &step == &steps_.front()) {
             barrier(api, commands, copies || is_copy);
             copies = false;
         }

@@ -69,7 +69,9 @@ class Stream {
     Staged stage(uint64_t bytes);
     // Runs everything and waits for it. Aborts when the device is lost or does not answer.
     void finish();
-    bool idle() const { return steps_.empty(); }
+    // Tells how much the dispatches so far compute, in multiply-adds since the last finish(): long lists are
+    // run in parts, since small cards are reset by their drivers when one submission takes seconds.
+    void add_work(uint64_t multiply_adds);
     // How often the stream has finished: what was staged under another number is gone.
     uint64_t epoch() const { return epoch_; }
 
@@ -110,6 +112,7 @@ class Stream {
     std::unique_ptr<Memory> upload_, readback_;
     uint64_t staged_bytes_ = 0;
     uint64_t epoch_ = 0;
+    uint64_t work_ = 0;
     std::vector<Step> steps_;
     std::vector<Recording> recordings_;  // the latest last
 };
