@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -47,10 +48,15 @@ class Program:
 class Server:
     """A running server; its banner is read up to the line that ends it."""
 
-    def __init__(self, shimmy, *arguments, env=None):
+    def __init__(self, shimmy, *arguments, env=None, limits=None):
         environment = clean_environment(shimmy.home) | (env or {})
+
+        def set_limits():
+            for which, values in limits.items():
+                resource.setrlimit(which, values)
+
         self.process = subprocess.Popen([shimmy.binary, "serve", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        text=True, cwd=shimmy.home, env=environment)
+                                        text=True, cwd=shimmy.home, env=environment, preexec_fn=set_limits if limits else None)
         self.banner = ""
         for line in self.process.stdout:
             self.banner += line

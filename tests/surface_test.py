@@ -7,6 +7,7 @@ Usage: surface_test.py BINARY
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -45,8 +46,8 @@ class SurfaceTest(unittest.TestCase):
         self.shimmy = Program(BINARY)
         self.addCleanup(self.shimmy.folder.cleanup)
 
-    def start(self, *arguments):
-        server = Server(self.shimmy, *arguments)
+    def start(self, *arguments, limits=None):
+        server = Server(self.shimmy, *arguments, limits=limits)
         self.addCleanup(server.close)
         return server
 
@@ -138,6 +139,29 @@ class Tls(SurfaceTest):
         self.assertIn("--tls-key", self.refused("--tls-cert", cert))
         self.assertIn("gone.pem: the file cannot be read", self.refused("--tls-cert", "gone.pem", "--tls-key", key))
         self.assertIn("not the key of the certificate", self.refused("--tls-cert", cert, "--tls-key", other_key))
+
+
+class Descriptors(SurfaceTest):
+    def test_out_of_descriptors_those_served_go_on_and_others_wait(self):
+        limit = 64
+        server = self.start(limits={resource.RLIMIT_NOFILE: (limit, limit)})
+        address = ("127.0.0.1", int(server.url.rsplit(":", 1)[1]))
+        request = b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        first = socket.create_connection(address, timeout=30)
+        first.sendall(request)
+        self.assertIn(b" 200 ", first.recv(4096))
+        others = [socket.create_connection(address, timeout=30) for _ in range(2 * limit)]
+        first.sendall(request)
+        self.assertIn(b" 200 ", first.recv(4096))
+        last = others.pop()
+        last.sendall(request)
+        for connection in others:
+            connection.close()
+        self.assertIn(b" 200 ", last.recv(4096))
+        for connection in (first, last):
+            connection.close()
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(server.errors.count("cannot accept connections"), 1)
 
 
 class Keys(SurfaceTest):

@@ -14,13 +14,17 @@ using base::ErrorCode;
 
 namespace {
 
-// "localhost:8080" -> "localhost", "[::1]:80" -> "::1".
+// "localhost:8080" -> "localhost", "[::1]:80" -> "::1"; empty for what is no host and port, such as
+// "localhost:80@evil.example".
 std::string_view host_of(std::string_view authority) {
-    if (authority.starts_with('[')) {
-        const size_t close = authority.find(']');
-        return close == std::string_view::npos ? std::string_view() : authority.substr(1, close - 1);
-    }
-    return authority.substr(0, authority.find(':'));
+    const bool bracketed = authority.starts_with('[');
+    const size_t end = bracketed ? authority.find(']') : std::min(authority.find(':'), authority.size());
+    if (end == std::string_view::npos) return {};
+    const std::string_view port = authority.substr(bracketed ? end + 1 : end);
+    const bool sound = port.empty() || (port.front() == ':' &&
+                                        port.find_first_not_of("0123456789", 1) == std::string_view::npos);
+    if (!sound) return {};
+    return bracketed ? authority.substr(1, end - 1) : authority.substr(0, end);
 }
 
 bool is_ip_address(std::string_view host) {
@@ -65,14 +69,8 @@ std::unexpected<Error> refuse(std::string_view detail, std::string message) {
     return std::unexpected(Error{ErrorCode::kInvalidArgument, std::move(message), {}, std::string(detail)});
 }
 
-}  // namespace
-
-base::Result<void> check_host(const HttpRequest& request, const GuardRules& rules) {
-    if (request.local) return {};
-    const std::string* header = request.header("host");
-    if (header == nullptr) return {};  // HTTP/1.0
-    const std::string_view host = host_of(*header);
-    if (is_loopback(host) || host == rules.bound_address) return {};
+base::Result<void> check_host_name(std::string_view host, const GuardRules& rules) {
+    if (is_loopback(host) || (!host.empty() && host == rules.bound_address)) return {};
     if (rules.bound_to_all && is_ip_address(host)) return {};
     const auto named = [&](const std::string& name) {
         return name == "*" || equals_ignoring_case(name, host);
@@ -83,6 +81,19 @@ base::Result<void> check_host(const HttpRequest& request, const GuardRules& rule
         fmt::format("The host name '{}' is not one this server answers to. Use its address, or start it "
                     "with --allowed-hosts {}.",
                     base::printable(host), base::printable(host)));
+}
+
+}  // namespace
+
+base::Result<void> check_host(const HttpRequest& request, const GuardRules& rules) {
+    if (request.local) return {};
+    if (const std::string_view named = authority_of(request.target);
+        !request.target.starts_with('/') && !named.empty()) {  // absolute form, as proxies send it
+        TRY_VOID(check_host_name(host_of(named.substr(0, named.find_first_of("/?#"))), rules));
+    }
+    const std::string* header = request.header("host");
+    if (header == nullptr) return {};  // HTTP/1.0
+    return check_host_name(host_of(*header), rules);
 }
 
 base::Result<void> check_origin(const HttpRequest& request, const GuardRules& rules) {

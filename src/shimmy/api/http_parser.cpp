@@ -65,7 +65,7 @@ class HttpParser::Beast final : public http::basic_parser<true> {
     const size_t header_bytes_max_;
     size_t body_bytes_max_ = std::numeric_limits<size_t>::max();
     std::optional<uint64_t> declared_bytes_;
-    bool over_limit_ = false, chunked_ = false, bad_encoding_ = false;
+    bool over_limit_ = false, chunked_ = false, bad_encoding_ = false, bad_length_ = false;
     int hosts_ = 0, lengths_ = 0;
 
     base::Result<void> judge_header(std::string_view head) const {
@@ -73,6 +73,7 @@ class HttpParser::Beast final : public http::basic_parser<true> {
             return std::unexpected(bad_request("a header field is folded over several lines."));
         }
         if (bad_encoding_) return std::unexpected(bad_request("this Transfer-Encoding is not supported."));
+        if (bad_length_) return std::unexpected(bad_request("Content-Length is not one plain number."));
         if (lengths_ + (chunked_ ? 1 : 0) > 1) {
             return std::unexpected(bad_request("the length of its body is told more than once."));
         }
@@ -97,7 +98,11 @@ class HttpParser::Beast final : public http::basic_parser<true> {
                        Code&) override {
         if (is_header_done()) return;  // trailers of a chunked body
         if (name == http::field::host) hosts_ += 1;
-        if (name == http::field::content_length) lengths_ += 1;
+        if (name == http::field::content_length) {
+            lengths_ += 1;
+            // A list of equal numbers is allowed to be read as one, and not everybody does.
+            if (value.find_first_not_of("0123456789") != boost::beast::string_view::npos) bad_length_ = true;
+        }
         if (name == http::field::transfer_encoding) {
             chunked_ = true;
             if (request_.http_1_0 || !boost::beast::iequals(value, "chunked")) bad_encoding_ = true;
@@ -115,7 +120,11 @@ class HttpParser::Beast final : public http::basic_parser<true> {
     std::size_t on_body_impl(boost::beast::string_view body, Code& error) override {
         return append(body, error);
     }
-    void on_chunk_header_impl(std::uint64_t, boost::beast::string_view, Code&) override {}
+    void on_chunk_header_impl(std::uint64_t size, boost::beast::string_view, Code& error) override {
+        if (size <= body_bytes_max_ - request_.body.size()) return;
+        over_limit_ = true;  // told before it comes
+        error = http::error::body_limit;
+    }
     std::size_t on_chunk_body_impl(std::uint64_t, boost::beast::string_view body, Code& error) override {
         return append(body, error);
     }

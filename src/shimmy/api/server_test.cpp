@@ -178,6 +178,16 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403, R"("code":"host_not_allowed")"},
         Refused{"GET /health HTTP/1.1\r\nHost: 127.0.0.1.evil.example\r\n\r\n", 403,
                 R"("code":"host_not_allowed")"},
+        Refused{"GET /health HTTP/1.1\r\nHost: [::1]evil.example\r\n\r\n", 403,
+                R"("code":"host_not_allowed")"},
+        Refused{"GET /health HTTP/1.1\r\nHost: localhost:80@evil.example\r\n\r\n", 403,
+                R"("code":"host_not_allowed")"},
+        Refused{"GET http://evil.example/health HTTP/1.1\r\nHost: localhost\r\n\r\n", 403,
+                R"("code":"host_not_allowed")"},
+        Refused{get("/health", "Origin: http://localhost:80@evil.example\r\n"), 403,
+                R"("code":"origin_not_allowed")"},
+        Refused{"TRACE /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, R"("code":"method_not_allowed")"},
+        Refused{"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, R"("code":"unknown_url")"},
         Refused{get("/health", "Origin: http://evil.example\r\n"), 403, R"("code":"origin_not_allowed")"},
         Refused{get("/health", "Origin: null\r\n"), 403, R"("code":"origin_not_allowed")"}));
 

@@ -36,6 +36,56 @@ TEST_F(ServerTest, AnswersPipelinedRequestsInOrder) {
     EXPECT_THAT(client.response(), StartsWith("HTTP/1.1 404 "));
 }
 
+TEST_F(ServerTest, AnswersAThousandPipelinedRequests) {
+    start();
+    TestClient client(server->port());
+    std::string all;
+    for (int i = 0; i < 1000; ++i) all += get(i % 2 == 0 ? "/live" : "/v1/models/alpha");
+    std::jthread sender([&] { client.send(all); });
+    for (int i = 0; i < 1000; ++i)
+        ASSERT_THAT(client.response(), HasSubstr(i % 2 == 0 ? R"({"status":"ok"})" : R"("id":"alpha")")) << i;
+}
+
+TEST_F(ServerTest, ServesNothingBehindARefusedRequest) {
+    start();
+    const std::string hidden = get("/health");
+    const std::string heads[] = {
+        "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: "
+        "40\r\n\r\n",
+        "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: "
+        "4\r\n\r\n0\r\n\r\n",
+        "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nHost: "
+        "x\r\nX y\r\n\r\n"};
+    for (const std::string& head : heads) {
+        TestClient client(server->port());
+        client.send(head + hidden + hidden);
+        ASSERT_TRUE(client.read_to_end());
+        EXPECT_THAT(client.received, StartsWith("HTTP/1.1 4"));
+        EXPECT_EQ(client.received.find("HTTP/1.1", 8), std::string::npos) << head;
+    }
+}
+
+TEST_F(ServerTest, SlowClientsByTheHundredHoldUpNobody) {
+    ServerOptions options;
+    options.limits.header = milliseconds(1000);
+    start(options);
+    std::vector<std::unique_ptr<TestClient>> slow;
+    for (int i = 0; i < 128; ++i) {
+        slow.push_back(std::make_unique<TestClient>(server->port()));
+        slow.back()->send("GET /health HTTP/1.1\r\nHost: localhost\r\n");
+    }
+    const auto start_time = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - start_time < milliseconds(1500)) {
+        for (const auto& each : slow) each->send("X-A: b\r\n");  // a line at a time wins no time
+        EXPECT_THAT(ask(get("/health")), StartsWith("HTTP/1.1 200"));
+        std::this_thread::sleep_for(milliseconds(50));
+    }
+    for (const auto& each : slow) {
+        EXPECT_TRUE(each->read_to_end());
+        EXPECT_THAT(each->received, testing::AnyOf(testing::IsEmpty(), StartsWith("HTTP/1.1 408")));
+    }
+}
+
 TEST_F(ServerTest, AnswersHeadOptionsAndHttp10) {
     start();
     TestClient head(server->port());
@@ -90,7 +140,7 @@ TEST_F(ServerTest, MalformedRequestsGetA400AndTheEnd) {
     start();
     for (const char* bad :
          {"\x16\x03\x01\x02\x00\x01", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "nonsense\r\n\r\n",
-          "GET /health HTTP/1.1\r\n\r\n",
+          "GET /health HTTP/1.1\r\n\r\n", "GET /health HTTP/1.1\nHost: localhost\n\n",
           "GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
           "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
         TestClient client(server->port());
