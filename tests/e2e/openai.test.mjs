@@ -144,3 +144,33 @@ test('many at once are all answered alike', async () => {
   const texts = new Set(answers.map((answer) => answer.choices[0].message.content));
   assert.equal(texts.size, 1);
 });
+
+test('embeddings come as the client asks for them', async () => {
+  const input = ['a cat', 'a kitten', 'the stock exchange'];
+  // The client asks for base64 by itself and decodes it.
+  const packed = await client.embeddings.create({ model: MODEL, input });
+  const plain = await client.embeddings.create({ model: MODEL, input, encoding_format: 'float' });
+  assert.equal(packed.object, 'list');
+  assert.deepEqual(packed.data.map((item) => item.index), [0, 1, 2]);
+  assert.ok(packed.usage.prompt_tokens > 3 && packed.usage.total_tokens === packed.usage.prompt_tokens);
+  for (const [i, { embedding }] of packed.data.entries()) {
+    assert.ok(Math.abs(Math.hypot(...embedding) - 1) < 1e-4);
+    assert.deepEqual([...embedding].map(Math.fround), plain.data[i].embedding.map(Math.fround));
+  }
+  const cut = await client.embeddings.create({ model: MODEL, input: input[0], dimensions: 8 });
+  assert.equal(cut.data[0].embedding.length, 8);
+  assert.ok(Math.abs(Math.hypot(...cut.data[0].embedding) - 1) < 1e-4);
+  const scale = plain.data[0].embedding[0] / cut.data[0].embedding[0];
+  assert.ok(Math.abs(plain.data[0].embedding[7] - scale * cut.data[0].embedding[7]) < 1e-4);
+  const ids = (await (await shimmy.post('/tokenize', { content: input[0], add_special: true })).json()).tokens;
+  const byIds = await client.embeddings.create({ model: MODEL, input: [ids], encoding_format: 'float' });
+  assert.ok(byIds.data[0].embedding.every((x, i) => Math.abs(x - plain.data[0].embedding[i]) < 1e-3));
+});
+
+test('embeddings that cannot be are refused', async () => {
+  await assert.rejects(client.embeddings.create({ model: MODEL, input: '' }), OpenAI.BadRequestError);
+  await assert.rejects(client.embeddings.create({ model: MODEL, input: [] }), OpenAI.BadRequestError);
+  await assert.rejects(client.embeddings.create({ model: 'nope', input: 'x' }), OpenAI.NotFoundError);
+  const tooLong = client.embeddings.create({ model: MODEL, input: ['x', 'word '.repeat(5000)] });
+  await assert.rejects(tooLong, (error) => error.status === 400 && error.code === 'context_length_exceeded' && error.param === 'input[1]');
+});

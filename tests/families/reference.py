@@ -226,13 +226,14 @@ def logits(model, weights, tokens):
     return out
 
 
-def encoder_rows(model, weights, tokens):
+def encoder_rows(model, weights, tokens, segments=None):
     """The last layer of BERT (Devlin et al. 2018): sums before norms, every position sees all. [positions][width]"""
+    segments = segments or [0] * len(tokens)
     rows = [weights["token_embd.weight"][t] for t in tokens]
     if "position_embd.weight" in weights:
         rows = [add(x, weights["position_embd.weight"][p]) for p, x in enumerate(rows)]
     if "token_types.weight" in weights:
-        rows = [add(x, weights["token_types.weight"][0]) for x in rows]
+        rows = [add(x, weights["token_types.weight"][s]) for x, s in zip(rows, segments)]
 
     def normed(name, xs):
         return [norm(weights, name, x, "layer", model["eps"]) for x in xs]
@@ -262,3 +263,11 @@ def pooled(rows, pooling):
         vector = rows[0 if pooling == "cls" else -1]
     length = math.sqrt(dot(vector, vector))
     return [x / length for x in vector]
+
+
+def rank_score(weights, rows):
+    """A sequence classifier's head: a dense layer with tanh (RoBERTa, Liu et al. 2019) and one row, or the row alone."""
+    x = rows[0]
+    if "cls.output.weight" not in weights:
+        return linear(weights, "cls", x)[0]
+    return linear(weights, "cls.output", [math.tanh(h) for h in linear(weights, "cls", x)])[0]

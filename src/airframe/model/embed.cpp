@@ -173,8 +173,9 @@ base::Result<std::vector<float>> embed_tokens(Model& model, std::span<const int3
     const EmbedText text{.tokens = {tokens.begin(), tokens.end()}};
     TRY_VOID(check_embed_text(model.spec(), text, embed_tokens_max(model)));
     EmbedWork work{.texts = {text}, .pooling = pooling.value_or(model.spec().pooling)};
-    if (work.pooling == Pooling::kRank && !model.spec().rank_head)
-        return fail(ErrorCode::kInvalidArgument, "this {} model has no rank head", model.spec().family);
+    if (work.pooling == Pooling::kRank)
+        return fail(ErrorCode::kInvalidArgument,
+                    "this model ranks pairs of texts; for vectors choose another pooling (cls)");
     Embedder embedder(model);
     while (!work.done()) TRY_VOID(embedder.pass(work, model.options().batch_rows_max));
     return std::move(work.vectors.front());

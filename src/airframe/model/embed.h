@@ -85,7 +85,7 @@ class Embedder {
 };
 
 // One text in one call. Without `pooling`: the model's own. Errors: those of check_embed_text and
-// Embedder::pass, and kInvalidArgument (ranking by a model without a rank head).
+// Embedder::pass, and kInvalidArgument (a model that ranks has no pooling of its own that gives a vector).
 base::Result<std::vector<float>> embed_tokens(Model& model, std::span<const int32_t> tokens,
                                               std::optional<Pooling> pooling);
 

@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
+#include "airframe/text/token_pair.h"
 #include "airframe/text/tokenizer_test_support.h"
 #include "base/rng.h"
 
@@ -196,6 +198,32 @@ TEST(WordPiece, CaseAndAccentsStayWhereTheVocabularySaysSo) {
         writer.add("tokenizer.ggml.normalizer.lowercase", false);
     });
     EXPECT_THAT(tokenizer->encode("un Un é", {}), ElementsAre(3, 0, 0));
+}
+
+TEST(TokenPair, HasBertsFormForWordPieces) {
+    const auto tokenizer = small_bert().build(bert_keys);
+    const TokenPair pair = encode_pair(*tokenizer, "Unaffable", "un [SEP]");
+    EXPECT_THAT(std::vector(pair.tokens.begin(), pair.tokens.begin() + 7), ElementsAre(1, 3, 4, 5, 2, 3, 0));
+    EXPECT_EQ(pair.second_from, 5);
+    EXPECT_EQ(std::ranges::count(pair.tokens, 2), 2) << "a separator that a user writes is none";
+    EXPECT_EQ(pair.tokens.back(), 2);
+}
+
+TEST(TokenPair, HasRobertasFormForOthers) {
+    TestVocab vocab{.model = "t5"};
+    vocab.add("<unk>", TokenKind::kUnknown);
+    vocab.add("<s>", TokenKind::kControl);
+    vocab.add("</s>", TokenKind::kControl);
+    for (const char* piece : {"▁a", "▁b"}) vocab.add(piece, TokenKind::kNormal, -1);
+    const auto tokenizer = vocab.build([](GgufWriter& writer) {
+        writer.add("tokenizer.ggml.unknown_token_id", uint32_t{0});
+        writer.add("tokenizer.ggml.add_space_prefix", true);
+        writer.add("tokenizer.ggml.bos_token_id", uint32_t{1});
+        writer.add("tokenizer.ggml.eos_token_id", uint32_t{2});
+    });
+    const TokenPair pair = encode_pair(*tokenizer, "a", "b");
+    EXPECT_THAT(pair.tokens, ElementsAre(1, 3, 2, 2, 4, 2));
+    EXPECT_EQ(pair.second_from, 4);
 }
 
 }  // namespace

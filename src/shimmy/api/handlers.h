@@ -34,6 +34,10 @@ std::unique_ptr<Reply> handle_model(ApiContext& context, ApiRequest request);
 // openai_handlers.cpp
 std::unique_ptr<Reply> handle_chat_completions(ApiContext& context, ApiRequest request);
 std::unique_ptr<Reply> handle_completions(ApiContext& context, ApiRequest request);
+// openai_embeddings.cpp
+std::unique_ptr<Reply> handle_embeddings(ApiContext& context, ApiRequest request);
+// rerank.cpp
+std::unique_ptr<Reply> handle_rerank(ApiContext& context, ApiRequest request);
 
 // native_text.cpp
 std::unique_ptr<Reply> handle_tokenize(ApiContext& context, ApiRequest request);

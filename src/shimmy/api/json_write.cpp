@@ -79,13 +79,16 @@ JsonWriter& JsonWriter::value(std::string_view text) {
     return *this;
 }
 
-JsonWriter& JsonWriter::value(double number) {
+template <std::floating_point T>
+JsonWriter& JsonWriter::number_value(T number) {
     CHECK(std::isfinite(number), "JSON has no {}", number);
     separate();
     fmt::format_to(std::back_inserter(out_), "{}", number);
     comma_ = true;
     return *this;
 }
+template JsonWriter& JsonWriter::number_value(double number);
+template JsonWriter& JsonWriter::number_value(float number);
 
 JsonWriter& JsonWriter::raw(std::string_view json) {
     separate();

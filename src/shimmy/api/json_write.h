@@ -29,7 +29,9 @@ class JsonWriter {
     JsonWriter& value(std::string_view text);
     JsonWriter& value(const char* text) { return value(std::string_view(text)); }
     JsonWriter& value(bool flag) { return raw(flag ? "true" : "false"); }
-    JsonWriter& value(double number);  // shortest form that reads back the same
+    // The shortest form that reads back the same, as a number of its type.
+    JsonWriter& value(double number) { return number_value(number); }
+    JsonWriter& value(float number) { return number_value(number); }
     template <std::integral T>
     JsonWriter& value(T number) {
         return raw(std::to_string(number));
@@ -38,6 +40,8 @@ class JsonWriter {
     JsonWriter& raw(std::string_view json);  // one finished JSON value
 
   private:
+    template <std::floating_point T>
+    JsonWriter& number_value(T number);
     JsonWriter& open(char bracket);
     JsonWriter& close(char bracket);
     void separate();

@@ -103,13 +103,16 @@ base::Result<void> parse_stream(const Fields& fields, OpenAiCall& call) {
 
 }  // namespace
 
+base::Result<std::string> parse_model(const Fields& fields) {
+    TRY(const auto model, fields.string("model"));
+    if (!model || model->empty())
+        return std::unexpected(missing("model", "name one of the models that GET /v1/models lists."));
+    return std::string(*model);
+}
+
 base::Result<OpenAiCall> parse_openai_common(const Fields& fields) {
     OpenAiCall call;
-    TRY(const auto model, fields.string("model"));
-    if (!model || model->empty()) {
-        return std::unexpected(missing("model", "name one of the models that GET /v1/models lists."));
-    }
-    call.request.model = *model;
+    TRY(call.request.model, parse_model(fields));
     TRY(const auto n, fields.integer("n", 1, kChoicesMax));
     call.request.n = static_cast<uint32_t>(n.value_or(1));
     TRY(call.request.stop, parse_stop(fields));

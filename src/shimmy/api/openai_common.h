@@ -24,6 +24,9 @@ struct OpenAiCall {
     uint32_t choices() const { return static_cast<uint32_t>(request.prompts.size()) * request.n; }
 };
 
+// The model that a request names.
+base::Result<std::string> parse_model(const Fields& fields);
+
 // model, n, stop, sampling, logit_bias, seed, stream, stream_options. Errors: kInvalidArgument with the JSON
 // path.
 base::Result<OpenAiCall> parse_openai_common(const Fields& fields);

@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "base/utf8.h"
+#include "shimmy/api/openai_texts.h"
 
 namespace shimmy {
 
 namespace json = boost::json;
-using airframe::TokenId;
 
 namespace {
 
@@ -19,48 +19,11 @@ constexpr int64_t kMaxTokensMax = std::numeric_limits<int32_t>::max();
 constexpr int64_t kTopLogprobsMax = 5;
 constexpr size_t kChoicesMax = 128;  // prompts times n
 
-base::Result<std::vector<TokenId>> parse_ids(const json::array& list, const std::string& path) {
-    std::vector<TokenId> ids;
-    ids.reserve(list.size());
-    for (size_t i = 0; i < list.size(); ++i) {
-        const bool fits =
-            list[i].is_int64() && list[i].get_int64() >= 0 && list[i].get_int64() <= kMaxTokensMax;
-        if (!fits) return std::unexpected(bad_type(fmt::format("{}[{}]", path, i), "a token id", list[i]));
-        ids.push_back(static_cast<TokenId>(list[i].get_int64()));
-    }
-    return ids;
-}
-
-// A string, token ids, or an array of either.
 base::Result<std::vector<Prompt>> parse_prompts(const Fields& fields) {
+    TRY(std::vector<TextOrIds> texts, parse_texts(fields, "prompt", "send the text to continue."));
     std::vector<Prompt> prompts;
-    const json::value* value = fields.find("prompt");
-    if (value == nullptr) return std::unexpected(missing("prompt", "send the text to continue."));
-    if (value->is_string()) {
-        prompts.emplace_back(std::string(value->get_string()));
-        return prompts;
-    }
-    constexpr std::string_view kExpected =
-        "a string, an array of strings, token ids, or an array of token id arrays";
-    if (!value->is_array()) return std::unexpected(bad_type("prompt", kExpected, *value));
-    const json::array& list = value->get_array();
-    if (list.empty()) return std::unexpected(bad_value("prompt", "is empty; send the text to continue."));
-    if (list.front().is_number()) {
-        TRY(std::vector<TokenId> ids, parse_ids(list, "prompt"));
-        prompts.emplace_back(std::move(ids));
-        return prompts;
-    }
-    for (size_t i = 0; i < list.size(); ++i) {
-        const std::string path = fmt::format("prompt[{}]", i);
-        if (list[i].is_string()) {
-            prompts.emplace_back(std::string(list[i].get_string()));
-        } else if (list[i].is_array()) {
-            TRY(std::vector<TokenId> ids, parse_ids(list[i].get_array(), path));
-            prompts.emplace_back(std::move(ids));
-        } else {
-            return std::unexpected(bad_type(path, "a string or token ids", list[i]));
-        }
-    }
+    for (TextOrIds& text : texts)
+        std::visit([&](auto& content) { prompts.emplace_back(std::move(content)); }, text);
     return prompts;
 }
 

@@ -108,6 +108,25 @@ constexpr Parameter kCompletions[] = {
     {"user", kAnything, "OpenAI's name for a user", false, kIgnored},
 };
 
+constexpr Parameter kEmbeddings[] = {
+    {"input", R"({"$ref":"#/components/schemas/EmbeddingInput"})", "The texts, at most 2048", true},
+    {"encoding_format", R"({"type":"string","enum":["float","base64"]})",
+     "base64: the vectors' numbers as little-endian 32-bit floats"},
+    {"dimensions", R"({"type":"integer","minimum":1,"maximum":2147483647})",
+     "Only so many numbers of each vector, made as long as 1 again; at most as many as the model gives"},
+    {"user", kAnything, "OpenAI's name for a user", false, kIgnored},
+};
+constexpr Parameter kRerank[] = {
+    {"query", R"({"type":"string","minLength":1})", "What the documents are to answer", true},
+    {"documents",
+     R"({"type":"array","minItems":1,"maxItems":2048,"items":{"$ref":"#/components/schemas/Document"}})",
+     "The texts", true},
+    {"top_n", R"({"type":"integer","minimum":1,"maximum":2147483647})",
+     "Only so many of the best; without it all"},
+    {"return_documents", kFlag, "Send the texts back"},
+    {"raw_scores", kFlag, "Scores as the model gives them, any number; else between 0 and 1, by the sigmoid"},
+};
+
 constexpr Parameter kTokenize[] = {
     {"content", kString, "The text", true},
     {"add_special", kFlag, "With the tokens that the model wants at the ends"},
@@ -140,6 +159,8 @@ constexpr Parameter kInfill[] = {
 constinit const RequestBody kChatBody = {
     {kModel, kMessages, kChatLimits, kCommon, kTools, kConstraints, kThinking, kChatRest}, true};
 constinit const RequestBody kCompletionsBody = {{kModel, kCompletions, kCommon, kConstraints}, true};
+constinit const RequestBody kEmbeddingsBody = {{kModel, kEmbeddings}};
+constinit const RequestBody kRerankBody = {{kOptionalModel, kRerank}};
 constinit const RequestBody kTokenizeBody = {{kOptionalModel, kTokenize}};
 constinit const RequestBody kDetokenizeBody = {{kOptionalModel, kDetokenize}};
 constinit const RequestBody kApplyTemplateBody = {

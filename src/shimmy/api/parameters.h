@@ -31,7 +31,8 @@ struct RequestBody {
     bool has_sampling_numbers = false;        // those of sampling_parameters.h too
 };
 
-extern const RequestBody kChatBody, kCompletionsBody;                         // OpenAI
+extern const RequestBody kChatBody, kCompletionsBody;  // OpenAI
+extern const RequestBody kEmbeddingsBody, kRerankBody;
 extern const RequestBody kTokenizeBody, kDetokenizeBody, kApplyTemplateBody;  // texts
 extern const RequestBody kGenerateBody, kInfillBody;                          // the original's, llama.cpp's
 

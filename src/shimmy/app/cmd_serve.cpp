@@ -5,6 +5,7 @@
 #include <ranges>
 
 #include "airframe/engine/kv_plan.h"
+#include "airframe/model/family.h"
 #include "base/log.h"
 #include "base/system.h"
 #include "shimmy/api/server.h"
@@ -69,6 +70,11 @@ std::string choose_default(const Discovery& found) {
 // A line that works when pasted: a model without a chat template gets its prompt as it is. `where`: the base
 // URL, and what curl needs to reach it.
 std::string curl_line(const std::string& where, const ModelEntry& model) {
+    const airframe::Family* family = airframe::find_family(model.facts().architecture);
+    if (family != nullptr && family->encoder)
+        return fmt::format(R"(curl {}/v1/embeddings -H 'Content-Type: application/json' )"
+                           R"(-d '{{"model":"{}","input":"Once upon a time"}}')",
+                           where, model.id);
     if (!model.facts().has_chat_template)
         return fmt::format(R"(curl {}/v1/completions -H 'Content-Type: application/json' )"
                            R"(-d '{{"model":"{}","prompt":"Once upon a time","max_tokens":64}}')",
@@ -83,6 +89,9 @@ base::Result<std::string> context_text(const ModelEntry& model, const ServingOpt
                                        const GlobalOptions& global) {
     TRY(const auto file, open_model(model));
     TRY(const auto spec, airframe::derive_spec(file));
+    if (spec.encoder)
+        return fmt::format("{} tokens; an encoder keeps no keys and values",
+                           format_thousands(spec.ctx_train_tokens));
     const airframe::EngineOptions options = engine_options(serving, global);
     TRY(const auto plan,
         airframe::plan_context(spec, {base::available_memory_bytes(), file.file_bytes()}, options));

@@ -92,6 +92,7 @@ struct LoaderOptions {
 // The bytes of keys and values and where they come from.
 std::string kv_text(const Engine& engine) {
     const airframe::ModelSpec& spec = engine.spec();
+    if (spec.encoder) return "none, it is an encoder";
     const airframe::KvType type = engine.kv_type();
     const auto& attn = spec.attn;
     const std::string vectors =

@@ -36,6 +36,11 @@ void add_serving_options(CLI::App& command, ServingOptions& options) {
             "speed: off, auto (where it pays), always")
         ->check(CLI::IsMember({"off", "auto", "always"}))
         ->capture_default_str();
+    command
+        .add_option("--pooling", options.pooling,
+                    "How the rows of a text become its vector, instead of what each model's file says: mean, "
+                    "cls, last, or rank (no vectors: the model only ranks)")
+        ->check(CLI::IsMember({"mean", "cls", "last", "rank"}));
     command.add_option(
         "--cache-dir", options.cache_dir,
         "Keep the prompts' keys and values in this folder between runs and while other models are "
@@ -65,6 +70,7 @@ airframe::EngineOptions engine_options(const ServingOptions& serving, const Glob
         .kv_type = airframe::kv_type_of(global.kv_quant).value_or(airframe::KvType::kF16),
         .rope_scale = global.rope_scale};
     options.speculation = speculation_of(serving.speculate);
+    if (const auto pooling = airframe::pooling_of(serving.pooling)) options.pooling = *pooling;
     options.cache_dir = serving.cache_dir;
     options.cache_dir_bytes = serving.cache_dir_mb << 20;
     if (serving.deadline_s > 0)

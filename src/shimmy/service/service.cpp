@@ -82,6 +82,12 @@ std::unique_ptr<Generation> Service::generate(GenerateRequest request) {
     return handle;
 }
 
+std::unique_ptr<Embedding> Service::embed(EmbedCall call) {
+    const std::string name = call.model;
+    return start_embedding(std::move(call),
+                           [this, &name](ModelWait::Ready ready) { return acquire(name, std::move(ready)); });
+}
+
 std::shared_ptr<ModelWait> Service::acquire(const std::string& name, ModelWait::Ready ready) {
     auto wait = std::make_shared<ModelWait>(std::move(ready));
     const auto entry = find_model(name);

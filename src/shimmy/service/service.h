@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "base/clock.h"
+#include "shimmy/service/embedding.h"
 #include "shimmy/service/generation.h"
 #include "shimmy/service/registry.h"
 #include "shimmy/service/workers.h"
@@ -34,6 +35,9 @@ class Service {
 
     // Never fails by itself: what is wrong comes as the generation's first event, a GenerationFault.
     std::unique_ptr<Generation> generate(GenerateRequest request);
+
+    // The same for vectors of texts and rankings.
+    std::unique_ptr<Embedding> embed(EmbedCall call);
 
     // Hands over the model called `name`, loaded if need be: at once or later, on a worker. Cancelling the
     // returned wait keeps `ready` from being called.
