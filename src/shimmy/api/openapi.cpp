@@ -49,9 +49,9 @@ json::object reference(std::string_view kind, std::string_view name) {
 json::value nullable(json::value schema) {
     json::object& object = schema.as_object();
     if (object.empty()) return schema;
-    const json::value* type = object.if_contains("type");
+    json::value* type = object.if_contains("type");
     if (type == nullptr) return json::object{{"anyOf", {std::move(schema), {{"type", "null"}}}}};
-    if (type->is_string()) object["type"] = {*type, "null"};
+    if (type->is_string()) *type = json::array{*type, "null"};  // operator[] may move what is there already
     if (json::value* values = object.if_contains("enum")) values->as_array().push_back(nullptr);
     return schema;
 }
