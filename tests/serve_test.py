@@ -79,6 +79,25 @@ class Serve(unittest.TestCase):
         self.assertNotEqual(first.url, second.url)
         self.assertEqual(second.get("/health")["status"], "ok")
 
+    def test_a_draft_model_changes_nothing_but_the_speed(self):
+        plain = self.start("--speculate", "off")
+        drafted = self.start("--speculate", "always", "--draft-model", "shimmy-guide", "--draft-max", "4")
+        for sampling in ({"temperature": 0}, {"temperature": 1, "seed": 5}):
+            body = {"model": "shimmy-guide", "prompt": "Shimmy is", "max_tokens": 60} | sampling
+            want, got = plain.post("/v1/completions", body), drafted.post("/v1/completions", body)
+            self.assertEqual(got["choices"], want["choices"])
+            self.assertNotIn("draft_n", want["timings"])
+            self.assertGreater(got["timings"]["draft_n_accepted"], 5)
+            self.assertLessEqual(got["timings"]["draft_n_accepted"], got["timings"]["draft_n"])
+        self.assertEqual(drafted.stop(), 0)
+        self.assertRegex(drafted.errors, r"shimmy-guide guesses, with [0-9.]+ \w+ of its own for [0-9]+ tokens")
+
+    def test_a_draft_model_that_is_not_there(self):
+        server = self.start("--draft-model", "/nowhere/small.gguf")
+        with self.assertRaises(urllib.error.HTTPError) as caught:
+            server.post("/v1/completions", {"model": "shimmy-guide", "prompt": "x"})
+        self.assertIn("/nowhere/small.gguf", json.load(caught.exception)["error"]["message"])
+
     def test_address_from_options_and_variables(self):
         def free_port():
             with socket.socket() as probe:

@@ -38,6 +38,11 @@ class DraftGovernor {
         n_ += 1, x_ += x, y_ += seconds, xx_ += x * x, xy_ += x * seconds;
     }
 
+    // A draft model has taken `seconds` for so many guesses.
+    void learn_draft(int32_t guesses, double seconds) {
+        if (guesses > 0) guess_s_ += kWeightOfNew * (seconds / guesses - guess_s_);
+    }
+
     // The best number of guesses for one of `sequences` that are being decoded.
     int32_t guesses(int32_t sequences, double acceptance) const {
         const double spread = n_ * xx_ - x_ * x_;
@@ -46,7 +51,8 @@ class DraftGovernor {
         const double base = std::max(0.0, (y_ - slope * x_) / n_);
         const auto rate = [&](int32_t guessed) {
             const double tokens = (1 - std::pow(acceptance, guessed + 1)) / std::max(1 - acceptance, 1e-6);
-            return (sequences - 1 + tokens) / std::max(base + slope * (sequences + guessed), 1e-12);
+            return (sequences - 1 + tokens) /
+                   std::max(base + slope * (sequences + guessed) + guess_s_ * guessed, 1e-12);
         };
         int32_t best = 0;
         double best_rate = rate(0) * kLeastGain;
@@ -63,6 +69,9 @@ class DraftGovernor {
     static constexpr double kLeastGain = 1.03;
     static constexpr double kWorthATry = 0.25;
 
+    static constexpr double kWeightOfNew = 0.1;
+
+    double guess_s_ = 0;  // what a guess costs; from the text itself they are free
     double n_ = 0, x_ = 0, y_ = 0, xx_ = 0, xy_ = 0;  // sums of a least-squares line, seconds by rows
 };
 

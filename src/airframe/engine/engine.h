@@ -162,6 +162,7 @@ struct EngineOptions {
     float rope_scale = 0;  // at least 1: YaRN by this factor, whatever the file says; 0: by the file
     std::optional<std::chrono::nanoseconds> deadline;  // of requests that name none
     Speculation speculation = Speculation::kWhereItPays;
+    uint32_t draft_tokens_max = 5;   // guesses checked at once for a sequence, at most 5
     std::optional<Pooling> pooling;  // of embeddings; absent: the model's own
     // Where cached prefixes are kept between runs (empty: nowhere), and how many bytes they may take there.
     std::string cache_dir;
@@ -173,16 +174,20 @@ struct EngineStats {
     uint32_t pages_total, pages_free;
     uint64_t steps, prompt_tokens, completion_tokens;
     uint64_t draft_tokens, draft_tokens_accepted;
-    uint32_t embed_waiting;  // requests for embeddings that are not done
-    uint64_t embed_texts;    // that are
+    uint64_t draft_kv_bytes;  // of the draft model's KV cache
+    uint32_t embed_waiting;   // requests for embeddings that are not done
+    uint64_t embed_texts;     // that are
 };
 
 class Engine {
   public:
-    // Errors: kInvalidArgument (param names the option), kOutOfMemory with what is needed and what there is.
+    // `draft`: a small model of the same vocabulary that guesses for this one; null: none. Encoders have no
+    // use for it. Errors: kInvalidArgument (param names the option), kOutOfMemory with what is needed and
+    // what there is.
     static base::Result<std::unique_ptr<Engine>> create(std::unique_ptr<Model> model,
                                                         std::shared_ptr<const Tokenizer> tokenizer,
-                                                        const EngineOptions& options);
+                                                        const EngineOptions& options,
+                                                        std::unique_ptr<Model> draft = nullptr);
     virtual ~Engine() = default;  // running requests get Failed{kUnavailable}
 
     // Errors: kInvalidArgument (param names the field), kContextLength with both numbers, kQueueFull.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "airframe/engine/fault.h"
+#include "airframe/engine/prompt_lookup.h"
 #include "airframe/engine/request_check.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -12,6 +13,8 @@ namespace airframe {
 namespace {
 
 using base::ErrorCode;
+
+constexpr uint64_t kProposalsPerProbe = 16;
 
 int32_t as_int(size_t value) { return static_cast<int32_t>(value); }
 
@@ -31,6 +34,7 @@ EngineLoop::EngineLoop(EngineLoopParts parts)
     CHECK(pages_.pages_for(as_int(parts_.ctx_tokens)) <= parts_.n_pages, "{} pages for {} tokens",
           parts_.n_pages, parts_.ctx_tokens);
     results_.reserve(parts_.options.max_sequences);
+    draft_tasks_.reserve(parts_.options.max_sequences);
     scratch_.reserve(parts_.vocab, parts_.ctx_tokens);
     publish_stats();
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
@@ -144,10 +148,34 @@ void EngineLoop::propose() {
         return sequence.state == SequenceState::kRunning && sequence.remaining() == 1 && !sequence.stalled;
     };
     const auto decoding = static_cast<int32_t>(std::ranges::count_if(live_, decodes));
-    for (const auto& generation : live_)
-        if (decodes(generation))
-            generation->propose(always ? as_int(kDraftTokensMax)
-                                       : draft_governor_.guesses(decoding, generation->acceptance()));
+    // Now and then fewer, so that steps of several lengths tell what a row costs.
+    const bool probes = ++proposals_ % kProposalsPerProbe == 0;
+    const int32_t limit = as_int(parts_.options.draft_tokens_max) / (probes ? 2 : 1);
+    draft_tasks_.clear();
+    for (const auto& generation : live_) {
+        if (!decodes(generation)) continue;
+        const int32_t pays =
+            always ? limit : std::min(limit, draft_governor_.guesses(decoding, generation->acceptance()));
+        Sequence& sequence = generation->sequence;
+        draft_tasks_.push_back({&sequence, generation->guesses_wanted(pays), &sequence.draft});
+        sequence.draft.clear();
+    }
+    if (parts_.draft != nullptr && draft_model_works_) ask_draft_model();
+    for (const DraftTask& task : draft_tasks_) {
+        if (task.draft->empty())
+            look_up_draft(task.sequence->tokens, static_cast<size_t>(task.most), *task.draft);
+        owner(*task.sequence).drop_forbidden_guesses();
+    }
+}
+
+void EngineLoop::ask_draft_model() {
+    const auto begin = base::Clock::now();
+    int32_t made = 0;
+    const auto error = error_of([&] { made = parts_.draft->propose(draft_tasks_, prompt_rows()); });
+    if (!error) return draft_governor_.learn_draft(made, base::seconds_since(begin));
+    base::log_error("the draft model failed and is not asked again: {}", error->message);
+    draft_model_works_ = false;
+    for (const DraftTask& task : draft_tasks_) task.draft->clear();
 }
 
 void EngineLoop::announce(const Step& step) {
@@ -241,6 +269,7 @@ void EngineLoop::drop_ended() {
         const Sequence& sequence = generation->sequence;
         if (sequence.state != SequenceState::kDone) return false;
         if (!sequence.admitted) waiting_.fetch_sub(1);
+        if (parts_.draft != nullptr) parts_.draft->forget(sequence.id);
         return true;
     });
 }
@@ -256,7 +285,8 @@ void EngineLoop::publish_stats() {
               .completion_tokens = completion_tokens_,
               .draft_tokens = draft_tokens_,
               .draft_tokens_accepted = draft_tokens_accepted_,
-              .embed_waiting = 0,  // counted by embeddings_, as are
+              .draft_kv_bytes = 0,  // the engine's to say
+              .embed_waiting = 0,   // counted by embeddings_, as are
               .embed_texts = 0};
 }
 

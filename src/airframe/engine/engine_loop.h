@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "airframe/engine/draft_governor.h"
+#include "airframe/engine/draft_model.h"
 #include "airframe/engine/embed_queue.h"
 #include "airframe/engine/engine.h"
 #include "airframe/engine/generation.h"
@@ -28,6 +29,7 @@ struct EngineLoopParts {
     // Model::forward over the engine's KV pool: the span is logits_out [logit_rows, vocab].
     std::function<void(const Batch&, std::span<float>)> forward;
     EmbedQueue::Parts embed;
+    DraftModel* draft = nullptr;  // borrowed; null: guesses come from the texts themselves
     // On the engine thread, before the first step and after the last one; may be empty.
     std::function<void(PagePool&)> on_begin, on_end;
     std::shared_ptr<const Tokenizer> tokenizer;
@@ -56,6 +58,7 @@ class EngineLoop {
     void take_arrivals();
     void sweep();
     void propose();
+    void ask_draft_model();
     void announce(const Step& step);
     void compute(const Step& step);
     bool run_model(const Step& step);
@@ -83,6 +86,9 @@ class EngineLoop {
     Scheduler scheduler_;
     PrefillGovernor governor_;
     DraftGovernor draft_governor_;
+    std::vector<DraftTask> draft_tasks_;
+    uint64_t proposals_ = 0;
+    bool draft_model_works_ = true;
     EmbedQueue embeddings_;
     Generations live_, taken_;         // live_: by id, ascending
     std::unique_ptr<float[]> logits_;  // [logit_rows, vocab]

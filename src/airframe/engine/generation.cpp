@@ -4,8 +4,6 @@
 #include <random>
 #include <utility>
 
-#include "airframe/engine/prompt_lookup.h"
-
 namespace airframe {
 namespace {
 
@@ -149,12 +147,13 @@ bool Generation::next_token(std::span<float> logits, SamplerScratch& scratch) {
     return reason.has_value();
 }
 
-void Generation::propose(int32_t most) {
-    const int32_t room = std::min(most, completion_max_ - completion_tokens_ - 1);
+int32_t Generation::guesses_wanted(int32_t most) {
     if (most == 0) acceptance_.forget();
-    look_up_draft(sequence.tokens, static_cast<size_t>(std::max(room, 0)), sequence.draft);
+    return std::max(std::min(most, completion_max_ - completion_tokens_ - 1), 0);
+}
+
+void Generation::drop_forbidden_guesses() {
     if (!request_.constraint) return;
-    // Guesses that the grammar forbids cannot come true.
     size_t right = 0;
     for (GrammarState state = grammar_state_; right < sequence.draft.size(); ++right) {
         state = request_.constraint->advance(state, sequence.draft[right]);

@@ -53,8 +53,10 @@ class Generation {
     // What its rows of logits (left as they were) tell: scores of the prompt, then the next token, and one
     // more for each guess of the draft that came true. Sends events. The result is valid until the next call.
     ItemResult advance(const LogitRows& rows, SamplerScratch& scratch);
-    // Lays up to `most` guesses for the next step into the sequence's draft.
-    void propose(int32_t most);
+    // How many of `most` guesses for the next step the rest of the answer has room for.
+    int32_t guesses_wanted(int32_t most);
+    // Guesses that the grammar forbids cannot come true.
+    void drop_forbidden_guesses();
     double acceptance() const { return acceptance_.share(); }
     int32_t draft_tokens() const { return draft_tokens_; }
     int32_t draft_tokens_accepted() const { return draft_tokens_accepted_; }

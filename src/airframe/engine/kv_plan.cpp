@@ -42,10 +42,11 @@ uint32_t own_context(const ModelSpec& spec, float rope_scale) {
 
 }  // namespace
 
-base::Result<KvPlan> plan_context(const ModelSpec& spec, const MemoryRoom& room,
-                                  const EngineOptions& options) {
+base::Result<KvPlan> plan_context(const ModelSpec& spec, const MemoryRoom& room, const EngineOptions& options,
+                                  const ModelSpec* draft) {
+    const uint64_t of_draft = draft == nullptr ? 0 : kv_bytes_per_token(*draft, options.kv_type);
     return plan_kv(options, {.ctx_train_tokens = own_context(spec, options.rope_scale),
-                             .bytes_per_token = kv_bytes_per_token(spec, options.kv_type),
+                             .bytes_per_token = kv_bytes_per_token(spec, options.kv_type) + of_draft,
                              .available_bytes = kv_memory_bytes(room),
                              .page_tokens = kPageTokens});
 }

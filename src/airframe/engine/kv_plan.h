@@ -34,8 +34,9 @@ struct MemoryRoom {
 };
 
 // The same for a model on a machine as it is now: before loading, what Engine::create will take.
-base::Result<KvPlan> plan_context(const ModelSpec& spec, const MemoryRoom& room,
-                                  const EngineOptions& options);
+// `draft`: a second model whose keys and values are kept for as many tokens; null: none.
+base::Result<KvPlan> plan_context(const ModelSpec& spec, const MemoryRoom& room, const EngineOptions& options,
+                                  const ModelSpec* draft = nullptr);
 
 // Tokens of a page: prefixes are shared in units of this, and a sequence wastes half of it on average.
 inline constexpr int32_t kPageTokens = 32;

@@ -7,8 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "base/system.h"
-
 namespace airframe {
 namespace {
 
@@ -120,7 +118,7 @@ base::Result<void> Embedder::make_room(const EmbedWork& work) {
     pool_.reset();
     const KvOptions options{.page_tokens = kPageTokens, .n_pages = static_cast<int32_t>(pages)};
     const uint64_t needed = pages * kPageTokens * kv_bytes_per_token(model_.spec(), options.type);
-    if (const uint64_t available = base::available_memory_bytes(); needed > available)
+    if (const uint64_t available = model_.backend().available_memory_bytes(); needed > available)
         return fail(ErrorCode::kOutOfMemory,
                     "a text of {} tokens needs {} bytes for keys and values; {} are left",
                     work.texts[last.text].tokens.size(), needed, available);

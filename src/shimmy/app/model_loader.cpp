@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "shimmy/app/load_model.h"
+#include "shimmy/app/models.h"
 #include "shimmy/app/terminal.h"
 
 namespace shimmy {
@@ -105,6 +106,24 @@ std::string kv_text(const Engine& engine) {
                        vectors, airframe::kv_type_name(type), attn.head_dim_k);
 }
 
+std::string draft_text(const Engine& engine, const LoaderOptions& options) {
+    const uint64_t bytes = engine.stats().draft_kv_bytes;
+    if (bytes == 0) return "";
+    return fmt::format("; {} guesses, with {} of its own for {} tokens", options.serving.draft_model,
+                       format_bytes(bytes), engine.kv_tokens());
+}
+
+// The model that guesses for others; null when none is asked for.
+base::Result<std::unique_ptr<airframe::Model>> load_draft(const GlobalOptions& global,
+                                                          const LoaderOptions& options) {
+    if (options.serving.draft_model.empty()) return nullptr;
+    TRY(const ModelEntry entry, resolve_model(options.serving.draft_model, global));
+    return load_model(entry, global,
+                      {.batch_rows_max = options.serving.batch_tokens,
+                       .logit_rows_max = options.serving.streams,
+                       .on_progress = {}});
+}
+
 base::Result<std::unique_ptr<LoadedModel>> load_for_serving(const ModelEntry& entry,
                                                             const GlobalOptions& global,
                                                             const LoaderOptions& options, Progress progress) {
@@ -123,12 +142,13 @@ base::Result<std::unique_ptr<LoadedModel>> load_for_serving(const ModelEntry& en
     loaded->chat_traits = [chat] { return chat->traits(); };
     loaded->sampling = sampling_of(metadata);
     loaded->file_bytes = entry.bytes;
-    TRY(loaded->engine,
-        Engine::create(std::move(model), std::move(tokenizer), engine_options(options.serving, global)));
+    TRY(auto draft, load_draft(global, options));
+    TRY(loaded->engine, Engine::create(std::move(model), std::move(tokenizer),
+                                       engine_options(options.serving, global), std::move(draft)));
     loaded->load_s = base::seconds_since(start);
-    base::log_info("loaded {} in {:.0f} ms: {}, context {} tokens; keys and values: {}", entry.id,
+    base::log_info("loaded {} in {:.0f} ms: {}, context {} tokens; keys and values: {}{}", entry.id,
                    loaded->load_s * 1e3, format_bytes(entry.bytes), loaded->engine->ctx_tokens(),
-                   kv_text(*loaded->engine));
+                   kv_text(*loaded->engine), draft_text(*loaded->engine, options));
     return loaded;
 }
 

@@ -36,6 +36,13 @@ void add_serving_options(CLI::App& command, ServingOptions& options) {
             "speed: off, auto (where it pays), always")
         ->check(CLI::IsMember({"off", "auto", "always"}))
         ->capture_default_str();
+    command.add_option("--draft-model", options.draft_model,
+                       "A small model of the same vocabulary, an id or a GGUF file, that guesses what comes "
+                       "next; the guesses are checked, so it changes nothing but the speed");
+    command
+        .add_option("--draft-max", options.draft_max, "Guesses checked at once, by either way of guessing")
+        ->check(CLI::Range(1, 5))
+        ->capture_default_str();
     command
         .add_option("--pooling", options.pooling,
                     "How the rows of a text become its vector, instead of what each model's file says: mean, "
@@ -69,6 +76,7 @@ airframe::EngineOptions engine_options(const ServingOptions& serving, const Glob
         .queue = serving.queue,
         .kv_type = airframe::kv_type_of(global.kv_quant).value_or(airframe::KvType::kF16),
         .rope_scale = global.rope_scale};
+    options.draft_tokens_max = serving.draft_max;
     options.speculation = speculation_of(serving.speculate);
     if (const auto pooling = airframe::pooling_of(serving.pooling)) options.pooling = *pooling;
     options.cache_dir = serving.cache_dir;

@@ -16,6 +16,8 @@ struct ServingOptions {
     uint32_t kv_tokens = 0;
     double deadline_s = 0;  // 0: none
     std::string speculate = "auto";
+    std::string draft_model;  // a name or a file; empty: none
+    uint32_t draft_max = 5;
     std::string pooling;  // empty: as each model's file says
     std::string cache_dir;
     uint64_t cache_dir_mb = 1024;
