@@ -21,10 +21,15 @@ std::string text_of(const json::value& content) {
     return text;
 }
 
+// Of the object itself: a json::value made from it would be a copy, and the view would outlive it.
+std::string_view role_of(const json::object& message) {
+    const json::value* role = message.if_contains("role");
+    return role && role->is_string() ? std::string_view(role->get_string()) : std::string_view();
+}
+
 std::string_view role_of(const json::value& message) {
     const json::object* object = message.if_object();
-    const json::value* role = object ? object->if_contains("role") : nullptr;
-    return role && role->is_string() ? std::string_view(role->get_string()) : std::string_view();
+    return object ? role_of(*object) : std::string_view();
 }
 
 std::string content_text(const json::value& message) {
