@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { APICallError, generateText, streamText } from 'ai';
+import { APICallError, embedMany, generateText, streamText } from 'ai';
 import { MODEL, Shimmy } from './program.mjs';
 
 let shimmy;
@@ -65,4 +65,11 @@ test('ai: errors are APICallError with the server’s words', async () => {
   await rejects({ model: provider('gone') }, 404, /'gone' does not exist/);
   await rejects({ temperature: 3 }, 400, /temperature/);
   await rejects({ prompt: 'word '.repeat(4000) }, 400, /1,024 tokens/);
+});
+
+test('ai: embeddings of many texts', async () => {
+  const { embeddings, usage } = await embedMany({ model: provider.embeddingModel(MODEL), values: ['One', 'Two'], maxRetries: 0 });
+  assert.equal(embeddings.length, 2);
+  assert.ok(embeddings.every((vector) => Math.abs(Math.hypot(...vector) - 1) < 1e-4));
+  assert.ok(usage.tokens > 0);
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { AIMessage, HumanMessage, SystemMessage, ToolMessage } from '@langchain/core/messages';
-import { ChatOpenAI, OpenAI as TextOpenAI } from '@langchain/openai';
+import { ChatOpenAI, OpenAI as TextOpenAI, OpenAIEmbeddings } from '@langchain/openai';
 import { MODEL, Shimmy } from './program.mjs';
 
 let shimmy;
@@ -79,4 +79,13 @@ test('langchain: errors keep their status and code', async () => {
     });
   await rejects({ model: 'gone' }, 404, 'model_not_found');
   await rejects({ temperature: 3 }, 400, 'invalid_value');
+});
+
+test('langchain: embeddings of documents and of a query', async () => {
+  const embeddings = new OpenAIEmbeddings(options);
+  const [first, second] = await embeddings.embedDocuments(['How do I start the server?', 'Paris is a city.']);
+  const query = await embeddings.embedQuery('How do I start the server?');
+  assert.ok(query.every((value, i) => Math.abs(value - first[i]) < 1e-6));
+  assert.equal(second.length, first.length);
+  assert.ok(Math.abs(Math.hypot(...second) - 1) < 1e-4);
 });

@@ -196,7 +196,43 @@ test('a prompt beyond the context is a 400 with both numbers, streamed or not', 
   }
 });
 
+test('truncation: auto cuts the oldest turns, or the beginning of a text, and says what', async () => {
+  const turns = (count) => Array.from({ length: count }, (_, i) => ({ role: i % 2 ? 'assistant' : 'user', content: `${i} ${'word '.repeat(40)}` }));
+  const long = [{ role: 'system', content: 'Be kind.' }, ...turns(60), user('Hello!')];
+  await refused(await chat({ messages: long }), 'messages', 'context_length_exceeded');
+  await refused(await chat({ messages: long, truncation: 'disabled' }), 'messages', 'context_length_exceeded');
+  const cut = await ok(await chat({ messages: long, truncation: 'auto' }));
+  const { messages, tokens } = cut.truncation;
+  assert.ok(messages > 0 && messages < 60 && messages % 2 === 0, `${messages}`);
+  const shorter = [long[0], ...long.slice(1 + messages)];
+  const same = await ok(await chat({ messages: shorter, truncation: 'auto' }));
+  assert.deepEqual(same.truncation, { messages: 0, tokens: 0 });
+  assert.deepEqual(same.choices, cut.choices);
+  assert.equal(same.usage.prompt_tokens, cut.usage.prompt_tokens);
+  await refused(await chat({ messages: [long[0], ...long.slice(messages - 1)] }), 'messages', 'context_length_exceeded');
+  const events = await sseEvents(await chat({ messages: long, truncation: 'auto', stream: true, stream_options: { include_usage: true } }));
+  assert.deepEqual(events.filter((event) => event.truncation).map((event) => event.truncation), Array(2).fill({ messages, tokens }));
+  const text = await ok(await complete({ prompt: 'word '.repeat(1500), truncation: 'auto' }));
+  assert.ok(text.truncation.tokens > 400);
+  assert.equal(text.usage.prompt_tokens, 1024 - 6);
+});
+
 // ---- completions
+
+test('best_of: the choices with the highest mean logprob, the best first, whole only', async () => {
+  const mean = ({ logprobs }) => logprobs.token_logprobs.reduce((sum, each) => sum + each, 0) / logprobs.tokens.length;
+  const sampled = { temperature: 2, seed: 5, logprobs: 0 };
+  const all = await ok(await complete({ ...sampled, n: 6 }));
+  const best = await ok(await complete({ ...sampled, n: 2, best_of: 6 }));
+  const byMean = all.choices.toSorted((a, b) => mean(b) - mean(a)).map((choice) => choice.text);
+  assert.deepEqual(best.choices.map((choice) => choice.text), byMean.slice(0, 2));
+  assert.deepEqual(best.choices.map((choice) => choice.index), [0, 1]);
+  assert.equal(best.usage.completion_tokens, all.usage.completion_tokens);
+  const plain = await ok(await complete({ ...sampled, logprobs: null, best_of: 6 }));
+  assert.deepEqual(plain.choices.map((choice) => [choice.text, choice.logprobs]), [[byMean[0], null]]);
+  await refused(await complete({ best_of: 2, stream: true }), 'best_of', 'invalid_value');
+  await refused(await complete({ best_of: 2, n: 3 }), 'best_of', 'invalid_value');
+});
 
 test('prompts: a text, texts, token ids, lists of token ids; choices prompt by prompt', async () => {
   const ids = await tokensOf('Shimmy is');

@@ -81,7 +81,8 @@ void ApiApp::handle(HttpRequest request, Deliver deliver) {
             deliver(limited_reply(std::move(reply), std::move(permit), std::move(headers)));
         };
     }
-    ApiRequest api_request{std::move(request), std::move(match.param), std::move(holder.client)};
+    ApiRequest api_request{std::move(request), std::move(match.param), std::move(holder.client),
+                           endpoint.operation.body};
     if (endpoint.runs_on == RunsOn::kIo) return deliver(run(endpoint, std::move(api_request)));
     auto shared = std::make_shared<Deliver>(std::move(deliver));
     const bool posted = context_.service.workers().try_post(

@@ -9,6 +9,7 @@
 #include "shimmy/api/handlers.h"
 #include "shimmy/api/openai_common.h"
 #include "shimmy/api/openai_encoder.h"
+#include "shimmy/api/request_body.h"
 
 namespace shimmy {
 
@@ -21,8 +22,5 @@ struct CompletionKind {
 };
 
 std::unique_ptr<Reply> complete(const CompletionKind& kind, ApiContext& context, const ApiRequest& request);
-
-// The body as an object; without a model it gets the default one's name.
-base::Result<boost::json::object> body_with_model(ApiContext& context, const ApiRequest& request);
 
 }  // namespace shimmy

@@ -31,6 +31,7 @@ constexpr DetailRow kByDetail[] = {
     {"invalid_type", 400, kRequest},
     {"missing_required_parameter", 400, kRequest},
     {"unsupported_value", 400, kRequest},
+    {"unknown_parameter", 400, kRequest},
     {"bad_request", 400, kRequest},
     {"invalid_api_key", 401, kRequest},
     {"host_not_allowed", 403, kPermission},

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "shimmy/api/http_message.h"
+#include "shimmy/api/request_body.h"
 #include "shimmy/api/routes.h"
 #include "shimmy/service/service.h"
 
@@ -12,9 +13,10 @@ namespace shimmy {
 
 struct ApiContext {
     Service& service;
-    const std::string version;     // of the program
-    std::string base_url;          // "http://127.0.0.1:11435"
-    size_t message_bytes_max = 0;  // of a WebSocket
+    const std::string version;                           // of the program
+    std::string base_url;                                // "http://127.0.0.1:11435"
+    size_t message_bytes_max = 0;                        // of a WebSocket
+    std::shared_ptr<const KnownNames> known_names = {};  // null: unknown parameters are ignored
 };
 
 // native.cpp

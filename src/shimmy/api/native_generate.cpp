@@ -53,6 +53,19 @@ base::Result<OpenAiCall> parse_generate(const json::object& body) {
     return call;
 }
 
+namespace {
+
+// The stream is plain text, which has no place to tell what was cut.
+base::Result<OpenAiCall> parse_generate_body(const json::object& body) {
+    TRY(OpenAiCall call, parse_generate(body));
+    TRY_VOID(check_streamable(call));
+    if (call.stream && call.request.truncate)
+        return std::unexpected(bad_value("truncation", "cannot be 'auto' here unless 'stream' is false."));
+    return call;
+}
+
+}  // namespace
+
 void write_plain_usage(JsonWriter& out, const airframe::Usage& usage) {
     out.begin_object().key("prompt_tokens").value(usage.prompt_tokens);
     out.key("completion_tokens").value(usage.completion_tokens);
@@ -97,6 +110,10 @@ class GenerateEncoder final : public Encoder {
         out.key("index").value(0).key("text").value(choice.text).key("finish_reason");
         out.value(by_length ? "length" : "stop").end_object().end_array().key("usage");
         write_plain_usage(out, completion.totals.usage);
+        if (const auto& truncation = completion.totals.truncation) {
+            out.key("truncation");
+            write_truncation(out, *truncation);
+        }
         out.end_object();
         return body;
     }
@@ -186,7 +203,7 @@ std::unique_ptr<Encoder> infill_encoder(OpenAiIdentity identity, const OpenAiCal
     return std::make_unique<InfillEncoder>(std::move(identity.model));
 }
 
-constexpr CompletionKind kGenerate = {"gen-", parse_generate, generate_encoder, true};
+constexpr CompletionKind kGenerate = {"gen-", parse_generate_body, generate_encoder, true};
 constexpr CompletionKind kInfill = {"infill-", parse_infill, infill_encoder, true};
 
 }  // namespace

@@ -199,6 +199,7 @@ base::Result<OpenAiCall> parse_openai_chat(const json::object& body) {
     TRY(const auto max_tokens, fields.integer("max_tokens", 1, kMaxTokensMax));
     TRY(const auto max_completion_tokens, fields.integer("max_completion_tokens", 1, kMaxTokensMax));
     call.request.max_tokens = static_cast<int32_t>(max_completion_tokens.value_or(max_tokens.value_or(-1)));
+    TRY(call.request.truncate, parse_truncation(fields));
     ChatInput chat;
     TRY(chat.messages, parse_messages(fields));
     TRY(OpenAiTools tools, parse_openai_tools(fields));

@@ -122,6 +122,14 @@ base::Result<OpenAiCall> parse_openai_common(const Fields& fields) {
     return call;
 }
 
+base::Result<bool> parse_truncation(const Fields& fields) {
+    TRY(const auto truncation, fields.string("truncation"));
+    if (!truncation || *truncation == "disabled") return false;
+    if (*truncation == "auto") return true;
+    return std::unexpected(
+        bad_value("truncation", fmt::format("must be auto or disabled, not '{}'.", *truncation)));
+}
+
 base::Error unsupported_value(std::string path, std::string message) {
     return {ErrorCode::kUnsupported, fmt::format("'{}' {}", path, message), path, "unsupported_value"};
 }

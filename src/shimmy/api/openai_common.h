@@ -31,6 +31,9 @@ base::Result<std::string> parse_model(const Fields& fields);
 // path.
 base::Result<OpenAiCall> parse_openai_common(const Fields& fields);
 
+// `truncation`: "auto" or "disabled".
+base::Result<bool> parse_truncation(const Fields& fields);
+
 // Fields that change what the answer must look like and that we cannot honour: refused rather than ignored.
 struct UnsupportedField {
     std::string_view name, advice;

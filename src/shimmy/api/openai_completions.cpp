@@ -1,5 +1,6 @@
 #include "shimmy/api/openai_completions.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -27,32 +28,50 @@ base::Result<std::vector<Prompt>> parse_prompts(const Fields& fields) {
     return prompts;
 }
 
-base::Result<void> check_best_of(const Fields& fields, uint32_t n) {
+base::Result<void> parse_best_of(const Fields& fields, GenerateRequest& request) {
     TRY(const auto best_of, fields.integer("best_of", 1, kChoicesMax));
-    if (!best_of || *best_of == n) return {};
-    if (*best_of < n)
-        return std::unexpected(bad_value("best_of", fmt::format("is {}, less than n = {}.", *best_of, n)));
-    return std::unexpected(
-        unsupported_value("best_of", "greater than 'n' is not supported yet; leave it out."));
+    if (!best_of) return {};
+    if (*best_of < request.n) {
+        return std::unexpected(
+            bad_value("best_of", fmt::format("is {}, less than n = {}.", *best_of, request.n)));
+    }
+    request.best_of = static_cast<uint32_t>(*best_of);
+    return {};
 }
 
 }  // namespace
+
+base::Result<void> check_streamable(const OpenAiCall& call) {
+    if (!call.stream || call.request.best_of <= call.request.n) return {};
+    return std::unexpected(bad_value(
+        "best_of",
+        fmt::format("is {}, more than n = {}, and which are the best shows at the end: it cannot be "
+                    "streamed.",
+                    call.request.best_of, call.request.n)));
+}
 
 base::Result<OpenAiCall> parse_openai_completions(const json::object& body) {
     const Fields fields(body, "");
     TRY(OpenAiCall call, parse_openai_common(fields));
     TRY(call.request.prompts, parse_prompts(fields));
-    if (call.request.prompts.size() > kChoicesMax / call.request.n) {
+    TRY_VOID(parse_best_of(fields, call.request));
+    const uint32_t of_each = std::max(call.request.n, call.request.best_of);
+    if (call.request.prompts.size() > kChoicesMax / of_each) {
         return std::unexpected(bad_value(
             "prompt",
-            fmt::format("has {} entries; with n = {} at most {} are allowed.", call.request.prompts.size(),
-                        call.request.n, kChoicesMax / call.request.n)));
+            fmt::format("has {} entries; with {} = {} at most {} are allowed.", call.request.prompts.size(),
+                        of_each > call.request.n ? "best_of" : "n", of_each, kChoicesMax / of_each)));
     }
-    TRY_VOID(check_best_of(fields, call.request.n));
+    TRY_VOID(check_streamable(call));
     TRY(const auto max_tokens, fields.integer("max_tokens", 0, kMaxTokensMax));
     call.request.max_tokens = static_cast<int32_t>(max_tokens.value_or(kDefaultMaxTokens));
     TRY(const auto suffix, fields.string("suffix"));
     if (suffix && !suffix->empty()) call.request.suffix = std::string(*suffix);
+    TRY(call.request.truncate, parse_truncation(fields));
+    if (call.request.truncate && call.request.suffix) {
+        return std::unexpected(bad_value(
+            "truncation", "cannot be 'auto' beside 'suffix': shorten the prompt around the gap yourself."));
+    }
     TRY(const auto echo, fields.boolean("echo"));
     call.request.echo = echo.value_or(false);
     TRY(const auto logprobs, fields.integer("logprobs", 0, kTopLogprobsMax));
@@ -70,9 +89,9 @@ size_t count_characters(std::string_view text) {
 
 class CompletionsEncoder final : public OpenAiEncoder {
   public:
-    CompletionsEncoder(OpenAiIdentity identity, uint32_t choices, bool include_usage)
-        : OpenAiEncoder(std::move(identity), {"text_completion", "text_completion"}, include_usage),
-          offsets_(choices, 0) {}
+    CompletionsEncoder(OpenAiIdentity identity, const OpenAiCall& call)
+        : OpenAiEncoder(std::move(identity), {"text_completion", "text_completion"}, call.include_usage),
+          offsets_(call.choices(), 0) {}
 
   protected:
     void stream_start(std::string&) const override {}
@@ -147,7 +166,7 @@ class CompletionsEncoder final : public OpenAiEncoder {
 }  // namespace
 
 std::unique_ptr<Encoder> openai_completions_encoder(OpenAiIdentity identity, const OpenAiCall& call) {
-    return std::make_unique<CompletionsEncoder>(std::move(identity), call.choices(), call.include_usage);
+    return std::make_unique<CompletionsEncoder>(std::move(identity), call);
 }
 
 }  // namespace shimmy

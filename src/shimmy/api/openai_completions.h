@@ -15,6 +15,9 @@ namespace shimmy {
 // Errors: kInvalidArgument and kUnsupported with the JSON path in `param`.
 base::Result<OpenAiCall> parse_openai_completions(const boost::json::object& body);
 
+// Errors: best_of > n of a stream.
+base::Result<void> check_streamable(const OpenAiCall& call);
+
 std::unique_ptr<Encoder> openai_completions_encoder(OpenAiIdentity identity, const OpenAiCall& call);
 
 }  // namespace shimmy

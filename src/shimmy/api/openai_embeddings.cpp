@@ -9,6 +9,7 @@
 #include "shimmy/api/json_write.h"
 #include "shimmy/api/openai_common.h"
 #include "shimmy/api/openai_texts.h"
+#include "shimmy/api/request_body.h"
 
 namespace shimmy {
 
@@ -95,10 +96,12 @@ EncodePiece embeddings_encoder(std::string model, bool base64) {
 }  // namespace
 
 std::unique_ptr<Reply> handle_embeddings(ApiContext& context, ApiRequest request) {
-    const auto body = parse_json_object(request.http.body);
+    const auto body = parse_body(context, request, false);
     if (!body) return ready_reply(openai_refusal(body.error()));
     auto parsed = parse_embeddings(*body);
     if (!parsed) return ready_reply(openai_refusal(parsed.error()));
+    if (const auto known = check_names(context, request, *body); !known)
+        return ready_reply(openai_refusal(known.error()));
     EncodePiece encode = embeddings_encoder(parsed->call.model, parsed->base64);
     return embedding_reply(context.service.embed(std::move(parsed->call)), std::move(encode));
 }

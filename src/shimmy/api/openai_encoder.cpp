@@ -57,7 +57,18 @@ void write_timings(JsonWriter& json, const airframe::Usage& usage, const airfram
     json.end_object();
 }
 
+void write_cut(JsonWriter& json, const std::optional<Truncation>& truncation) {
+    if (!truncation) return;
+    json.key("truncation");
+    write_truncation(json, *truncation);
+}
+
 }  // namespace
+
+void write_truncation(JsonWriter& json, const Truncation& truncation) {
+    json.begin_object().key("messages").value(truncation.messages);
+    json.key("tokens").value(truncation.tokens).end_object();
+}
 
 OpenAiEncoder::OpenAiEncoder(OpenAiIdentity identity, OpenAiObjects objects, bool include_usage)
     : identity_(std::move(identity)),
@@ -97,13 +108,15 @@ void OpenAiEncoder::end_chunk(JsonWriter& json, std::string& out, const ChoiceEn
     if (end != nullptr) {
         json.key("timings");
         write_timings(json, end->usage, end->timings);
+        write_cut(json, truncation_);
     }
     json.end_object();
     out += kSseEnd;
 }
 
 void OpenAiEncoder::stream(const GenerationEvent& event, std::string& out) {
-    if (std::holds_alternative<Started>(event)) {
+    if (const auto* started = std::get_if<Started>(&event)) {
+        truncation_ = started->truncation;
         stream_start(out);
     } else if (const auto* delta = std::get_if<TextDelta>(&event)) {
         JsonWriter json = begin_chunk(out, delta->choice);
@@ -123,6 +136,7 @@ void OpenAiEncoder::stream(const GenerationEvent& event, std::string& out) {
             JsonWriter json(out);
             json.begin_array().end_array().key("usage");
             write_usage(json, all->totals);
+            write_cut(json, truncation_);
             json.end_object();
             out += kSseEnd;
         }
@@ -153,6 +167,7 @@ std::string OpenAiEncoder::whole(const Completion& completion) {
     write_usage(json, completion.totals);
     json.key("timings");
     write_timings(json, completion.totals.usage, completion.totals.timings);
+    write_cut(json, completion.totals.truncation);
     json.end_object();
     return out;
 }

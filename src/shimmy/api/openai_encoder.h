@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,9 @@ struct OpenAiIdentity {
 struct OpenAiObjects {
     std::string_view whole, chunk;
 };
+
+// {"messages","tokens"}: what was cut from the prompts.
+void write_truncation(JsonWriter& json, const Truncation& truncation);
 
 class OpenAiEncoder : public Encoder {
   public:
@@ -51,7 +55,8 @@ class OpenAiEncoder : public Encoder {
     const OpenAiIdentity identity_;
     const OpenAiObjects objects_;
     const bool include_usage_;
-    const std::string chunk_head_;  // the same bytes in every chunk, framing included
+    std::optional<Truncation> truncation_;  // of the stream
+    const std::string chunk_head_;          // the same bytes in every chunk, framing included
 };
 
 }  // namespace shimmy

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "shimmy/api/completion_handler.h"
 #include "shimmy/api/handlers.h"
-#include "shimmy/api/json_read.h"
 #include "shimmy/api/openai_chat.h"
 #include "shimmy/api/openai_completions.h"
 #include "shimmy/api/request_id.h"
@@ -18,19 +17,13 @@ constexpr CompletionKind kText = {"cmpl-", parse_openai_completions, openai_comp
 
 }  // namespace
 
-base::Result<boost::json::object> body_with_model(ApiContext& context, const ApiRequest& request) {
-    TRY(boost::json::object body, parse_json_object(request.http.body));
-    const boost::json::value* model = body.if_contains("model");
-    if (model == nullptr || model->is_null()) body["model"] = context.service.catalog().default_id();
-    return body;
-}
-
 std::unique_ptr<Reply> complete(const CompletionKind& kind, ApiContext& context, const ApiRequest& request) {
-    const auto body =
-        kind.model_is_optional ? body_with_model(context, request) : parse_json_object(request.http.body);
+    const auto body = parse_body(context, request, kind.model_is_optional);
     if (!body) return ready_reply(openai_refusal(body.error()));
     auto call = kind.parse(*body);
     if (!call) return ready_reply(openai_refusal(call.error()));
+    if (const auto known = check_names(context, request, *body); !known)
+        return ready_reply(openai_refusal(known.error()));
     OpenAiIdentity identity{new_id(kind.id_prefix), base::unix_seconds(), call->request.model};
     auto encoder = kind.encoder(std::move(identity), *call);
     call->request.cache_salt = request.client;  // clients with keys of their own share no prefixes

@@ -133,6 +133,7 @@ INSTANTIATE_TEST_SUITE_P(
             R"("tools":[{"type":"function","function":{"name":"a"}}],"tool_choice":{"type":"function","function":{"name":"b"}})",
             "tool_choice", "invalid_value"},
         Refused{R"("reasoning_effort":"enormous")", "reasoning_effort", "invalid_value"},
+        Refused{R"("truncation":"middle")", "truncation", "invalid_value"},
         Refused{R"("mirostat":1)", "mirostat", "invalid_value"},
         Refused{R"("tool_choice":"required")", "tool_choice", "invalid_value"},
         Refused{R"("messages":[{"role":"user","content":"u","name":5}])", "messages[0].name", "invalid_type"},
@@ -179,6 +180,9 @@ TEST(OpenAiCompletionsParse, KnowsOpenAisDefaults) {
     EXPECT_FALSE(call->request.top_logprobs);
     EXPECT_EQ(text(R"("max_tokens":0,"echo":true)")->request.max_tokens, 0);
     EXPECT_EQ(text(R"("logprobs":5)")->request.top_logprobs, 5);
+    EXPECT_EQ(text(R"("n":2,"best_of":7)")->request.best_of, 7u);
+    EXPECT_TRUE(text(R"("truncation":"auto")")->request.truncate);
+    EXPECT_FALSE(text(R"("truncation":"disabled")")->request.truncate);
 }
 
 TEST(OpenAiChatParse, TakesCallsAndResultsInTheirOlderForm) {
@@ -203,20 +207,23 @@ TEST_P(OpenAiCompletionsRefuses, WithThePath) {
     EXPECT_EQ(call.error().param, GetParam().param);
     EXPECT_EQ(call.error().detail, GetParam().detail);
 }
-INSTANTIATE_TEST_SUITE_P(All, OpenAiCompletionsRefuses,
-                         testing::Values(Refused{R"("prompt":null)", "prompt", "missing_required_parameter"},
-                                         Refused{R"("prompt":[])", "prompt", "invalid_value"},
-                                         Refused{R"("prompt":{})", "prompt", "invalid_type"},
-                                         Refused{R"("prompt":["a",5])", "prompt[1]", "invalid_type"},
-                                         Refused{R"("prompt":[5,"a"])", "prompt[1]", "invalid_type"},
-                                         Refused{R"("prompt":[-5])", "prompt[0]", "invalid_type"},
-                                         Refused{R"("prompt":[["a"]])", "prompt[0][0]", "invalid_type"},
-                                         Refused{R"("suffix":7)", "suffix", "invalid_type"},
-                                         Refused{R"("best_of":3)", "best_of", "unsupported_value"},
-                                         Refused{R"("n":2,"best_of":1)", "best_of", "invalid_value"},
-                                         Refused{R"("logprobs":6)", "logprobs", "invalid_value"},
-                                         Refused{R"("prompt":["a","b"],"n":100)", "prompt",
-                                                 "invalid_value"}));
+INSTANTIATE_TEST_SUITE_P(
+    All, OpenAiCompletionsRefuses,
+    testing::Values(Refused{R"("prompt":null)", "prompt", "missing_required_parameter"},
+                    Refused{R"("prompt":[])", "prompt", "invalid_value"},
+                    Refused{R"("prompt":{})", "prompt", "invalid_type"},
+                    Refused{R"("prompt":["a",5])", "prompt[1]", "invalid_type"},
+                    Refused{R"("prompt":[5,"a"])", "prompt[1]", "invalid_type"},
+                    Refused{R"("prompt":[-5])", "prompt[0]", "invalid_type"},
+                    Refused{R"("prompt":[["a"]])", "prompt[0][0]", "invalid_type"},
+                    Refused{R"("suffix":7)", "suffix", "invalid_type"},
+                    Refused{R"("best_of":3,"stream":true)", "best_of", "invalid_value"},
+                    Refused{R"("n":2,"best_of":1)", "best_of", "invalid_value"},
+                    Refused{R"("prompt":["a","b"],"best_of":65)", "prompt", "invalid_value"},
+                    Refused{R"("truncation":"auto","suffix":"x")", "truncation", "invalid_value"},
+                    Refused{R"("truncation":true)", "truncation", "invalid_type"},
+                    Refused{R"("logprobs":6)", "logprobs", "invalid_value"},
+                    Refused{R"("prompt":["a","b"],"n":100)", "prompt", "invalid_value"}));
 
 }  // namespace
 }  // namespace shimmy

@@ -84,7 +84,7 @@ void add_numbers(json::object& properties, std::span<const Row> rows, std::strin
     }
 }
 
-json::object request_body(const RequestBody& body) {
+json::object request_schema(const RequestBody& body) {
     json::object properties;
     json::array required;
     for (const ParameterList& list : body.lists) {
@@ -99,7 +99,11 @@ json::object request_body(const RequestBody& body) {
     }
     json::object schema{{"type", "object"}, {"properties", std::move(properties)}};
     if (!required.empty()) schema["required"] = std::move(required);
-    return {{"required", true}, {"content", {{text(kJson), {{"schema", std::move(schema)}}}}}};
+    return schema;
+}
+
+json::object request_body(const RequestBody& body) {
+    return {{"required", true}, {"content", {{text(kJson), {{"schema", request_schema(body)}}}}}};
 }
 
 json::object content_of(std::string_view media_type, json::object schema) {
@@ -190,6 +194,13 @@ json::object components(const json::object& paths) {
 }
 
 }  // namespace
+
+json::object openapi_schemas() {
+    json::object all = parsed(openapi_components().front().bytes()).as_object();
+    return std::move(all.at("schemas").as_object());
+}
+
+json::object openapi_schema_of(const RequestBody& body) { return request_schema(body); }
 
 json::object openapi_document(std::string_view version) {
     json::object paths;

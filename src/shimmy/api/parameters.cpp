@@ -37,8 +37,16 @@ constexpr Parameter kCommon[] = {
      "Only the k likeliest tokens; -1 and 0: all"},
     {"mirostat", R"({"type":"integer","enum":[0,2]})", "Mirostat 2 instead of the other samplers; 0: off"},
     {"stream", kFlag, "Send the answer in pieces, as server-sent events"},
-    {"stream_options", R"({"type":"object","properties":{"include_usage":{"type":["boolean","null"]}}})",
-     "With stream only; include_usage: one more chunk, last, that has the usage and no choices"},
+    {"stream_options",
+     R"({"type":"object","properties":{"include_usage":{"type":["boolean","null"]},"include_obfuscation":{}}})",
+     "With stream only; include_usage: one more chunk, last, that has the usage and no choices; "
+     "include_obfuscation is ignored"},
+};
+
+constexpr Parameter kTruncation[] = {
+    {"truncation", R"({"type":"string","enum":["auto","disabled"]})",
+     "auto: of a prompt that is too long the oldest turns go, or the beginning of the text, and the answer "
+     "says so under truncation; else it is an error"},
 };
 
 constexpr Parameter kConstraints[] = {
@@ -104,7 +112,8 @@ constexpr Parameter kCompletions[] = {
     {"echo", kFlag, "Begin each choice with its prompt"},
     {"logprobs", R"({"type":"integer","minimum":0,"maximum":5})",
      "Tell the probability of each token, before temperature, and of so many of the likeliest"},
-    {"best_of", R"({"type":"integer","minimum":1,"maximum":128})", "Choices to choose the n best from"},
+    {"best_of", R"({"type":"integer","minimum":1,"maximum":128})",
+     "So many choices are computed; those with the highest mean logprob are the answer; not streamed"},
     {"user", kAnything, "OpenAI's name for a user", false, kIgnored},
 };
 
@@ -157,16 +166,17 @@ constexpr Parameter kInfill[] = {
 }  // namespace
 
 constinit const RequestBody kChatBody = {
-    {kModel, kMessages, kChatLimits, kCommon, kTools, kConstraints, kThinking, kChatRest}, true};
-constinit const RequestBody kCompletionsBody = {{kModel, kCompletions, kCommon, kConstraints}, true};
+    {kModel, kMessages, kChatLimits, kCommon, kTruncation, kTools, kConstraints, kThinking, kChatRest}, true};
+constinit const RequestBody kCompletionsBody = {{kModel, kCompletions, kCommon, kTruncation, kConstraints},
+                                                true};
 constinit const RequestBody kEmbeddingsBody = {{kModel, kEmbeddings}};
 constinit const RequestBody kRerankBody = {{kOptionalModel, kRerank}};
 constinit const RequestBody kTokenizeBody = {{kOptionalModel, kTokenize}};
 constinit const RequestBody kDetokenizeBody = {{kOptionalModel, kDetokenize}};
 constinit const RequestBody kApplyTemplateBody = {
     {kOptionalModel, kMessages, kChatLimits, kCommon, kTools, kConstraints, kThinking, kChatRest}, true};
-constinit const RequestBody kGenerateBody = {{kOptionalModel, kGenerate, kCommon, kConstraints, kThinking},
-                                             true};
+constinit const RequestBody kGenerateBody = {
+    {kOptionalModel, kGenerate, kCommon, kTruncation, kConstraints, kThinking}, true};
 constinit const RequestBody kInfillBody = {{kOptionalModel, kInfill, kCommon, kConstraints}, true};
 
 }  // namespace shimmy

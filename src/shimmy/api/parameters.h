@@ -24,7 +24,7 @@ struct Parameter {
 
 // Parameters that belong together; a request's body is made of several lists.
 using ParameterList = std::span<const Parameter>;
-inline constexpr size_t kParameterListsMax = 8;
+inline constexpr size_t kParameterListsMax = 9;
 
 struct RequestBody {
     ParameterList lists[kParameterListsMax];  // empty ones behind the last

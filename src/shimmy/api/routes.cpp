@@ -109,6 +109,7 @@ constexpr Endpoint kEndpoints[] = {
      .path = "/ws/generate",
      .handler = handle_ws_generate,
      .runs_on = kIo,
+     .operation = {.body = &kGenerateBody},  // its first message
      .websocket = true},
 };
 

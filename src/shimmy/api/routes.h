@@ -16,8 +16,9 @@ struct ApiContext;
 
 struct ApiRequest {
     HttpRequest http;
-    std::string param;        // what {…} in the path stood for, decoded
-    std::string client = {};  // a digest of its key; empty where no keys are asked for
+    std::string param;                       // what {…} in the path stood for, decoded
+    std::string client = {};                 // a digest of its key; empty where no keys are asked for
+    const RequestBody* body_kind = nullptr;  // null: none is read
 };
 
 enum class RunsOn : uint8_t { kIo, kWorker };  // kIo: for handlers that neither wait nor compute

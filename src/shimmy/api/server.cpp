@@ -42,7 +42,8 @@ class RunningServer final : public Server {
     RunningServer(ServerOptions options, Doors doors, Service& service)
         : doors_(std::move(doors)),
           url_(doors_.url()),
-          app_({service, std::move(options.version), url_, options.limits.message_bytes},
+          app_({service, std::move(options.version), url_, options.limits.message_bytes,
+                options.strict ? std::make_shared<const KnownNames>() : nullptr},
                {doors_.port.address, is_any_address(doors_.port.address), std::move(options.allowed_hosts),
                 std::move(options.allowed_origins)},
                std::move(options.keys), options.limits.body_bytes),

@@ -33,6 +33,7 @@ struct ServerOptions {
     // Where to get them anew: at SIGHUP and reload(). Unset: SIGHUP ends the program, as ever.
     std::function<base::Result<ApiKeys>()> reload_keys;
     HttpLimits limits;
+    bool strict = false;  // parameters that are not known are refused by name; else they are ignored
     int io_threads = 2;
     bool handle_signals = true;  // SIGINT, SIGTERM: finish what runs, then end; the second time at once
     std::string version;

@@ -24,8 +24,9 @@ using Started = base::Result<std::unique_ptr<Generation>>;
 enum class Format : uint8_t { kJson, kRaw };
 
 Started start_generation(ApiContext& context, const ApiRequest& request) {
-    TRY(const boost::json::object body, body_with_model(context, request));
+    TRY(const boost::json::object body, parse_body(context, request, true));
     TRY(OpenAiCall call, parse_generate(body));
+    TRY_VOID(check_names(context, request, body));
     call.request.cache_salt = request.client;
     return context.service.generate(std::move(call.request));
 }
@@ -154,7 +155,7 @@ class WsGenerateReply final : public Reply {
         } else if (const auto* end = std::get_if<ChoiceEnd>(&event)) {
             by_length_ = end->reason == airframe::FinishReason::kLength;
         } else if (const auto* all = std::get_if<GenerationEnd>(&event)) {
-            tell_end(all->totals.usage);
+            tell_end(all->totals);
         } else if (const auto* fault = std::get_if<GenerationFault>(&event)) {
             fail(fault->error,
                  wire_error(fault->error).status < 500 ? WsClose::kPolicy : WsClose::kServerFault);
@@ -168,13 +169,17 @@ class WsGenerateReply final : public Reply {
         append_ws_frame(frames_, WsOpcode::kText, message);
     }
 
-    void tell_end(const airframe::Usage& usage) {
+    void tell_end(const Totals& totals) {
         std::string message;
         JsonWriter out(message);
         out.begin_object().key("done").value(true);
         if (format_ == Format::kJson) {
             out.key("finish_reason").value(by_length_ ? "length" : "stop").key("usage");
-            write_plain_usage(out, usage);
+            write_plain_usage(out, totals.usage);
+        }
+        if (totals.truncation) {
+            out.key("truncation");
+            write_truncation(out, *totals.truncation);
         }
         out.end_object();
         append_ws_frame(frames_, WsOpcode::kText, message);

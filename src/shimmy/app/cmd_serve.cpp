@@ -166,6 +166,7 @@ base::Result<int> run_serve(const ServeOptions& options, const GlobalOptions& gl
                                           ? std::function<base::Result<ApiKeys>()>()
                                           : [&options] { return keys_of(options.surface); },
                        .limits = options.surface.limits,
+                       .strict = options.surface.strict,
                        .version = std::string(kVersion)},
                       service));
     print_banner(*server, catalog, options, global, has_keys);

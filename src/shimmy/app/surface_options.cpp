@@ -86,6 +86,8 @@ void add_surface_options(CLI::App& command, SurfaceOptions& options) {
     command.add_option("--api-key-file", options.api_key_file,
                        "A file with a key a line: KEY, NAME:KEY or NAME:sha256:HEX, and limits, as in rpm=60 "
                        "concurrent=4; read again at SIGHUP");
+    command.add_flag("--strict", options.strict,
+                     "Refuse parameters that this server does not know by name, instead of ignoring them");
     add_limit_options(command, options.limits);
 }
 

@@ -17,6 +17,7 @@ struct SurfaceOptions {
     std::vector<std::string> api_keys;
     std::string api_key_file;
     HttpLimits limits;
+    bool strict = false;
 };
 
 void add_surface_options(CLI::App& command, SurfaceOptions& options);

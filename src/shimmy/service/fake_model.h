@@ -171,6 +171,7 @@ class FakeEngine final : public airframe::Engine {
         }
     }
 
+    static constexpr std::chrono::microseconds kIdle{100};
     static constexpr size_t kEventsMax = 256;  // unread ones; then the sequence stalls
 
     struct Sequence {
@@ -231,7 +232,8 @@ class FakeEngine final : public airframe::Engine {
             auto now = sequences_;
             lock.unlock();
             std::erase_if(now, [this](const auto& each) { return !step(*each); });
-            if (!now.empty()) std::this_thread::sleep_for(script_->step);
+            // Others must get at the mutex also while there is nothing but what may not begin yet.
+            std::this_thread::sleep_for(now.empty() ? kIdle : script_->step);
             lock.lock();
             std::erase_if(sequences_, [](const auto& each) { return each->produced == kOver; });
         }

@@ -20,6 +20,7 @@
 #include "airframe/engine/engine.h"
 #include "base/result.h"
 #include "shimmy/service/loaded_model.h"
+#include "shimmy/service/truncation.h"
 
 namespace shimmy {
 
@@ -64,7 +65,8 @@ struct GenerateRequest {
     std::vector<Prompt> prompts;
     // Fill in: each prompt, a text, is what stands before the gap, and this is what stands behind it.
     std::optional<std::string> suffix;
-    uint32_t n = 1;  // choices per prompt; choice = prompt * n + i
+    uint32_t n = 1;        // choices per prompt; choice = prompt * n + i
+    uint32_t best_of = 0;  // more than n: so many are computed, and the n best are the answer, when all end
     SamplingOverrides sampling;
     std::vector<std::string> stop;
     std::string cache_salt;   // cached prefixes are shared only between equal ones
@@ -72,6 +74,7 @@ struct GenerateRequest {
     bool echo = false;        // each choice begins with its prompt's text, with its logprobs if asked
     std::optional<int32_t> top_logprobs;  // absent: no logprobs; 0: of the chosen token only
     std::optional<Constraint> constraint;
+    bool truncate = false;  // a prompt that is too long is cut, and the answer says so; else it is an error
 };
 
 // A token as text: bytes that may be a part of a character.
@@ -85,13 +88,16 @@ struct TokenInfo {
 };
 
 struct Totals {
-    airframe::Usage usage;         // each prompt counted once, completion tokens of all choices
-    airframe::Timings timings;     // of the slowest choice
-    int32_t reasoning_tokens = 0;  // of the completion tokens
+    airframe::Usage usage;                      // each prompt counted once, completion tokens of all choices
+    airframe::Timings timings;                  // of the slowest choice
+    int32_t reasoning_tokens = 0;               // of the completion tokens
+    std::optional<Truncation> truncation = {};  // of all prompts; where the request allowed it
 };
 
 // The model has taken the request: nothing but an internal fault can go wrong from here.
-struct Started {};
+struct Started {
+    std::optional<Truncation> truncation = {};  // as in Totals
+};
 struct TextDelta {
     uint32_t choice;
     std::string text;                 // valid UTF-8; may be empty
@@ -113,6 +119,7 @@ struct ChoiceEnd {
     airframe::Timings timings;
     uint32_t tool_calls = 0;
     int32_t reasoning_tokens = 0;
+    float mean_logprob = 0;  // per generated token; only where logprobs or best_of were asked for
 };
 struct GenerationEnd {
     Totals totals;

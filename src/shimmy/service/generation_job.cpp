@@ -7,6 +7,7 @@
 #include "airframe/engine/fill_in.h"
 #include "shimmy/service/answer_grammar.h"
 #include "shimmy/service/chat_plan.h"
+#include "shimmy/service/chat_text.h"
 
 namespace shimmy {
 
@@ -62,8 +63,10 @@ base::Result<void> GenerationJob::submit_all(const LoadedModel& model) {
     choices_open_ = choices;
     streams_.resize(choices);
     readings_.resize(choices);
+    if (request_.truncate) totals_.truncation.emplace();
     for (size_t p = 0; p < request_.prompts.size(); ++p) {
         TRY(PreparedPrompt prompt, prepare_prompt(model, p));
+        if (totals_.truncation) *totals_.truncation += prompt.cut;
         if (!prompt.output) {
             TRY(prompt.constraint, constrain(model, nullptr));
         }
@@ -89,7 +92,9 @@ base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_prompt(const 
     if (ids != nullptr && !request_.suffix) {
         const auto outside = [&](TokenId id) { return id < 0 || id >= tokenizer.vocab_size(); };
         const bool readable = std::ranges::none_of(*ids, outside);  // else the engine says which one is wrong
-        return PreparedPrompt{*ids, request_.echo && readable ? tokenizer.decode(*ids) : std::string()};
+        PreparedPrompt prepared{*ids, request_.echo && readable ? tokenizer.decode(*ids) : std::string()};
+        if (readable) cut_text(model, prepared);
+        return prepared;
     }
     if (request_.suffix) return prepare_gap(tokenizer, prompt);
     PreparedPrompt prepared;
@@ -109,7 +114,16 @@ base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_prompt(const 
     if (prepared.tokens.empty()) {
         if (const auto begin = special.bos ? special.bos : special.eos) prepared.tokens.push_back(*begin);
     }
+    if (!prepared.output) cut_text(model, prepared);
     return prepared;
+}
+
+void GenerationJob::cut_text(const LoadedModel& model, PreparedPrompt& prompt) const {
+    if (!request_.truncate) return;
+    const airframe::Tokenizer& tokenizer = model.engine->tokenizer();
+    const size_t tokens_max = prompt_tokens_max(model.engine->ctx_tokens(), request_.max_tokens);
+    prompt.cut.tokens = cut_beginning(prompt.tokens, tokens_max, tokenizer);
+    if (prompt.cut.tokens > 0 && request_.echo) prompt.text = tokenizer.decode(prompt.tokens);
 }
 
 base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_gap(const airframe::Tokenizer& tokenizer,
@@ -130,16 +144,17 @@ base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_gap(const air
 
 base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_chat(const LoadedModel& model,
                                                                         const ChatInput& chat) const {
-    const airframe::Tokenizer& tokenizer = model.engine->tokenizer();
-    TRY(ChatPlan plan, plan_chat(model, chat));
+    // One less, for a begin token that the template has not written.
+    const size_t tokens_max = prompt_tokens_max(model.engine->ctx_tokens(), request_.max_tokens) - 1;
+    TRY(ChatText text, request_.truncate ? fit_chat(model, chat, tokens_max) : write_chat(model, chat));
     PreparedPrompt prepared;
-    prepared.tokens =
-        tokenizer.encode(plan.rendered.text, {.parse_special = true, .untrusted = plan.rendered.untrusted});
-    for (const std::string_view mark : plan.marks) {
-        if (const auto id = tokenizer.find(mark)) prepared.shown.push_back(*id);
+    prepared.tokens = std::move(text.tokens);
+    prepared.cut = text.cut;
+    for (const std::string_view mark : text.plan.marks) {
+        if (const auto id = model.engine->tokenizer().find(mark)) prepared.shown.push_back(*id);
     }
-    TRY(prepared.constraint, constrain(model, &plan));
-    prepared.output = std::move(plan.output);
+    TRY(prepared.constraint, constrain(model, &text.plan));
+    prepared.output = std::move(text.plan.output);
     return prepared;
 }
 
@@ -166,6 +181,7 @@ base::Result<std::unique_ptr<airframe::EventStream>> GenerationJob::submit(const
     request.stop = request_.stop;
     request.cache_salt = request_.cache_salt;
     request.top_logprobs = request_.top_logprobs;
+    if (request_.best_of > 0 && !request.top_logprobs) request.top_logprobs = 0;
     if (request_.echo) request.prompt_logprobs = request_.top_logprobs;
     auto stream = model.engine->submit(std::move(request));
     if (!stream) {
@@ -230,7 +246,7 @@ std::optional<GenerationEvent> GenerationJob::try_next() {
 
 void GenerationJob::accept(uint32_t choice, airframe::GenEvent event) {
     if (std::holds_alternative<airframe::Admitted>(event)) {
-        if (!std::exchange(started_, true)) pending_.push_back(Started{});
+        if (!std::exchange(started_, true)) pending_.push_back(Started{totals_.truncation});
         if (request_.echo && !request_.top_logprobs)
             pending_.push_back(TextDelta{choice, echo_[choice / request_.n].text, {}});
     } else if (auto* scores = std::get_if<airframe::PromptLogprobs>(&event)) {
@@ -265,10 +281,13 @@ void GenerationJob::accept(uint32_t choice, const airframe::PromptLogprobs& scor
 }
 
 void GenerationJob::accept(uint32_t choice, airframe::Delta delta) {
-    std::vector<TokenInfo> infos;
-    infos.reserve(delta.logprobs.size());
-    for (const auto& logprobs : delta.logprobs) infos.push_back(describe(logprobs));
     Reading& reading = readings_[choice];
+    std::vector<TokenInfo> infos;
+    for (const auto& logprobs : delta.logprobs) {
+        reading.logprob_sum += logprobs.chosen.logprob;
+        reading.logprobs += 1;
+        if (request_.top_logprobs) infos.push_back(describe(logprobs));
+    }
     if (!reading.output) {
         if (!delta.text.empty() || !infos.empty())
             pending_.push_back(TextDelta{choice, std::move(delta.text), std::move(infos)});
@@ -331,8 +350,9 @@ void GenerationJob::accept(uint32_t choice, airframe::Finished finished) {
     totals_.timings.decode_s = std::max(totals_.timings.decode_s, finished.timings.decode_s);
     totals_.timings.draft_tokens += finished.timings.draft_tokens;
     totals_.timings.draft_tokens_accepted += finished.timings.draft_tokens_accepted;
+    const auto mean = static_cast<float>(reading.logprobs == 0 ? 0 : reading.logprob_sum / reading.logprobs);
     pending_.push_back(ChoiceEnd{choice, finished.reason, std::move(finished.stop_sequence), finished.usage,
-                                 finished.timings, reading.calls, reading.reasoning_tokens});
+                                 finished.timings, reading.calls, reading.reasoning_tokens, mean});
     if (--choices_open_ == 0) pending_.push_back(GenerationEnd{totals_});
 }
 

@@ -41,6 +41,7 @@ class GenerationJob {
         std::optional<ChatOutputOptions> output;  // of a conversation
         ConstraintCache::Masks constraint;        // null: the answer is free
         std::vector<airframe::TokenId> shown;     // control tokens that the output must see as text
+        Truncation cut;
     };
     // How one choice is read.
     struct Reading {
@@ -48,10 +49,13 @@ class GenerationJob {
         bool short_ids = false;
         uint32_t calls = 0;
         int32_t reasoning_tokens = 0;
+        double logprob_sum = 0;
+        int32_t logprobs = 0;
     };
 
     base::Result<void> submit_all(const LoadedModel& model);
     base::Result<PreparedPrompt> prepare_prompt(const LoadedModel& model, size_t index) const;
+    void cut_text(const LoadedModel& model, PreparedPrompt& prompt) const;
     base::Result<PreparedPrompt> prepare_gap(const airframe::Tokenizer& tokenizer,
                                              const Prompt& prompt) const;
     base::Result<PreparedPrompt> prepare_chat(const LoadedModel& model, const ChatInput& chat) const;

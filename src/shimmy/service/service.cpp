@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "shimmy/service/best_of.h"
 #include "shimmy/service/generation_job.h"
 
 namespace shimmy {
@@ -56,6 +57,16 @@ base::Result<ModelEntry> Service::find_model(const std::string& name) {
 }
 
 std::unique_ptr<Generation> Service::generate(GenerateRequest request) {
+    const uint32_t n = request.n, computed = request.best_of;
+    if (computed <= n) {
+        request.best_of = 0;
+        return start(std::move(request));
+    }
+    request.n = computed;
+    return best_of(start(std::move(request)), computed, n);
+}
+
+std::unique_ptr<Generation> Service::start(GenerateRequest request) {
     const std::string name = request.model;
     auto job = std::make_shared<GenerationJob>(std::move(request));
     auto handle = std::make_unique<JobHandle>(job);

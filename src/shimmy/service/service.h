@@ -52,6 +52,8 @@ class Service {
     double uptime_s() const { return base::seconds_since(start_); }
 
   private:
+    std::unique_ptr<Generation> start(GenerateRequest request);
+
     const base::Clock::time_point start_ = base::Clock::now();
     Catalog& catalog_;
     Workers workers_;

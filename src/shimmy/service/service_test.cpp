@@ -100,6 +100,78 @@ TEST_F(ServiceTest, FaultsAreTheFirstEvent) {
     EXPECT_EQ(fault_of(too_long).code, base::ErrorCode::kContextLength);
 }
 
+TEST_F(ServiceTest, CutsAConversationOnlyWhenAskedAndAsLittleAsCanBe) {
+    script->ctx_tokens = 400;
+    start();
+    ChatInput chat;
+    const auto add = [&](const char* role, size_t length) {
+        chat.messages.push_back({{"role", role}, {"content", std::string(length, 'x')}});
+    };
+    add("system", 10);
+    for (int turn = 0; turn < 6; ++turn) {
+        add("user", 20);
+        add("assistant", 20);
+    }
+    add("user", 5);
+    GenerateRequest request = text_request("a", "");
+    request.prompts[0] = chat;
+    request.max_tokens = 20;
+    EXPECT_EQ(fault_of(events_of(*service->generate(request))).code, base::ErrorCode::kContextLength);
+    request.truncate = true;
+    const auto events = events_of(*service->generate(request));
+    const auto cut = std::get<Started>(events.front()).truncation;
+    ASSERT_TRUE(cut);
+    EXPECT_EQ(std::get<GenerationEnd>(events.back()).totals.truncation->tokens, cut->tokens);
+    ASSERT_EQ(script->requests.size(), 1u);
+    const size_t turn =
+        2 * 20 +
+        std::string_view(R"({"role":"user","content":""}{"role":"assistant","content":""}__)").size();
+    EXPECT_EQ(cut->messages % 2, 0u);
+    EXPECT_EQ(cut->tokens, cut->messages / 2 * turn);
+    const size_t left = script->requests[0].prompt.size();
+    EXPECT_LE(left, 380u);
+    EXPECT_GT(left + turn, 380u) << "one turn less would not have been enough";
+    request.max_tokens = 1;
+    std::get<ChatInput>(request.prompts[0]).messages = {
+        {{"role", "user"}, {"content", std::string(500, 'x')}}};
+    EXPECT_EQ(fault_of(events_of(*service->generate(request))).code, base::ErrorCode::kContextLength)
+        << "the last turn stays whole";
+}
+
+TEST_F(ServiceTest, CutsTheBeginningOfTexts) {
+    script->ctx_tokens = 100;
+    start();
+    GenerateRequest request = text_request("a", std::string(200, 'x') + "the end");
+    request.prompts.emplace_back("short");
+    request.max_tokens = 10;
+    request.truncate = request.echo = true;
+    const auto events = events_of(*service->generate(request));
+    EXPECT_EQ(std::get<Started>(events.front()).truncation->tokens, 118u);
+    EXPECT_EQ(script->requests[0].prompt.size(), 90u);
+    EXPECT_EQ(script->requests[0].prompt.front(), ByteTokenizer::kBos);
+    EXPECT_EQ(text_of(events, 0), std::string(82, 'x') + "the endHello ther");
+    EXPECT_EQ(text_of(events, 1), "shortHello ther");
+}
+
+TEST_F(ServiceTest, BestOfComputesMoreChoicesThanItTells) {
+    start();
+    GenerateRequest request = text_request("a", "x");
+    request.n = 2;
+    request.best_of = 5;
+    const auto events = events_of(*service->generate(std::move(request)));
+    EXPECT_EQ(script->requests.size(), 5u);
+    EXPECT_EQ(text_of(events, 0), "Hello there.");
+    EXPECT_EQ(text_of(events, 1), "Hello there.");
+    EXPECT_EQ(text_of(events, 2), "");
+    EXPECT_EQ(std::get<GenerationEnd>(events.back()).totals.usage.completion_tokens, 60);
+    for (const auto& event : events) {
+        const auto* delta = std::get_if<TextDelta>(&event);
+        EXPECT_TRUE(delta == nullptr || delta->logprobs.empty());
+        const auto* end = std::get_if<ChoiceEnd>(&event);
+        EXPECT_TRUE(end == nullptr || end->mean_logprob == -0.5F);
+    }
+}
+
 TEST_F(ServiceTest, OneChoiceThatCannotBeTakenTakesTheOthersBack) {
     script->queue = 2;
     script->endless = true;
