@@ -64,6 +64,14 @@ test('without the key, or from a page of elsewhere, there is no socket', async (
   }
 });
 
+test('a page that can send no headers sends its key as a subprotocol', async () => {
+  const socket = new WebSocket(address(), ['shimmy', 'openai-insecure-api-key.secret']);
+  const { messages, code } = await converse(socket, request);
+  assert.equal(socket.protocol, 'shimmy');
+  assert.equal(JSON.parse(messages.at(-1)).done, true);
+  assert.equal(code, 1000);
+});
+
 test('closing ends the generation', async () => {
   const socket = connect();
   const { messages } = await converse(socket, { ...request, max_tokens: 900, logit_bias: {} }, () => socket.close(1000));

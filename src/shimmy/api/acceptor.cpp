@@ -36,7 +36,8 @@ void Acceptor::on_accept(boost::system::error_code error, ClientStream::Socket s
     if (!acceptor_.is_open()) return;
     if (!error) {
         failing_ = false;
-        Accepted accepted{std::move(socket), listener_.tls.get(), listener_.family == AF_UNIX};
+        Accepted accepted{std::move(socket), listener_.tls ? listener_.tls->load() : nullptr,
+                          listener_.family == AF_UNIX};
         asio::dispatch(*loop.io(),
                        [&loop, accepted = std::move(accepted)]() mutable { loop.add(std::move(accepted)); });
         return accept();

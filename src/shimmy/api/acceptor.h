@@ -4,6 +4,7 @@
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <atomic>
 #include <memory>
 #include <span>
 
@@ -13,12 +14,15 @@
 
 namespace shimmy {
 
+// What the next clients get; those who are in keep theirs. Any thread.
+using TlsDoor = std::atomic<std::shared_ptr<ClientStream::TlsContext>>;
+
 // A socket that is bound and listening already.
 struct HttpListener {
     int fd = -1;
-    int family = 0;                                 // AF_INET, AF_INET6 or AF_UNIX
-    std::shared_ptr<ClientStream::TlsContext> tls;  // null: plain
-    SocketFile file = {};                           // of a UNIX-domain socket; goes when it is closed
+    int family = 0;                // AF_INET, AF_INET6 or AF_UNIX
+    std::shared_ptr<TlsDoor> tls;  // null: plain
+    SocketFile file = {};          // of a UNIX-domain socket; goes when it is closed
 };
 
 class Acceptor {

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view kDigestMark = "sha256:";
 constexpr std::string_view kBearer = "bearer ";
+constexpr std::string_view kKeySubprotocol = "openai-insecure-api-key.";
 
 std::string_view trimmed(std::string_view text) {
     const size_t first = text.find_first_not_of(" \t\r");
@@ -40,14 +41,20 @@ bool equal_in_constant_time(const base::Sha256& a, const base::Sha256& b) {
     return difference == 0;
 }
 
+std::string_view key_among(const std::string* subprotocols) {
+    for (const std::string_view each : list_items(subprotocols))
+        if (each.starts_with(kKeySubprotocol)) return each.substr(kKeySubprotocol.size());
+    return {};
+}
+
 std::string_view key_of(const HttpRequest& request) {
     if (const std::string* authorization = request.header("authorization")) {
         const std::string_view text(*authorization);
         if (text.size() > kBearer.size() && equals_ignoring_case(text.substr(0, kBearer.size()), kBearer))
             return trimmed(text.substr(kBearer.size()));
     }
-    const std::string* key = request.header("x-api-key");
-    return key == nullptr ? std::string_view() : trimmed(*key);
+    if (const std::string* key = request.header("x-api-key")) return trimmed(*key);
+    return key_among(request.header("sec-websocket-protocol"));
 }
 
 std::unexpected<base::Error> refuse(std::string message) {

@@ -24,8 +24,9 @@ class ApiKeys {
 
     bool empty() const { return entries_.empty(); }  // then everybody may
 
-    // By "Authorization: Bearer KEY" or "x-api-key: KEY"; takes the same time for every wrong key. Errors:
-    // kInvalidArgument, detail "invalid_api_key".
+    // By "Authorization: Bearer KEY" or "x-api-key: KEY", or, as pages can send no headers with a WebSocket,
+    // as one of its subprotocols: "openai-insecure-api-key.KEY", the name that OpenAI gave it. Takes the same
+    // time for every wrong key. Errors: kInvalidArgument, detail "invalid_api_key".
     base::Result<void> check(const HttpRequest& request) const;
 
     // The holder of the request's key.

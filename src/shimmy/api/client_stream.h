@@ -17,7 +17,7 @@ class ClientStream {
     using Socket = boost::asio::generic::stream_protocol::socket;
     using TlsContext = boost::asio::ssl::context;
 
-    // `tls` null: plain.
+    // `tls` null: plain. Not needed once this is made.
     ClientStream(Socket socket, TlsContext* tls);
 
     bool encrypted() const { return tls_ != nullptr; }
@@ -69,8 +69,8 @@ class ClientStream {
 // A client that has come in, and by which door.
 struct Accepted {
     ClientStream::Socket socket;
-    ClientStream::TlsContext* tls = nullptr;
-    bool local = false;  // by a UNIX-domain socket
+    std::shared_ptr<ClientStream::TlsContext> tls = nullptr;  // null: plain
+    bool local = false;                                       // by a UNIX-domain socket
 };
 
 }  // namespace shimmy

@@ -23,7 +23,7 @@ void Connection::release_if_large(std::string& buffer) {
 
 Connection::Connection(EventLoop& loop, Accepted client)
     : loop_(loop),
-      stream_(std::move(client.socket), client.tls),
+      stream_(std::move(client.socket), client.tls.get()),
       local_(client.local),
       phase_start_(loop.now()),
       write_progress_(loop.now()) {}

@@ -51,6 +51,20 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
     return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
+std::vector<std::string_view> list_items(const std::string* header) {
+    std::vector<std::string_view> items;
+    std::string_view rest = header == nullptr ? std::string_view() : std::string_view(*header);
+    while (!rest.empty()) {
+        const size_t comma = std::min(rest.find(','), rest.size());
+        const std::string_view item = rest.substr(0, comma);
+        rest.remove_prefix(std::min(rest.size(), comma + 1));
+        const size_t first = item.find_first_not_of(" \t");
+        if (first != std::string_view::npos)
+            items.push_back(item.substr(first, item.find_last_not_of(" \t") + 1 - first));
+    }
+    return items;
+}
+
 const std::string* HttpRequest::header(std::string_view name) const {
     for (const auto& [key, value] : headers) {
         if (equals_ignoring_case(key, name)) return &value;

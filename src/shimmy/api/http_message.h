@@ -26,6 +26,10 @@ struct HttpRequest {
     const std::string* header(std::string_view name) const;
 };
 
+// The items of a header that is a list, without the spaces around them; none of a header that is absent.
+// Borrows the header.
+std::vector<std::string_view> list_items(const std::string* header);
+
 // Compares header names and host names: ASCII letters in either case.
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/test_name.h"
 namespace shimmy {
 namespace {
 
@@ -142,7 +143,12 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{kHead + "Transfer-Encoding: chunked\r\n\r\n3e9\r\n" + std::string(1001, 'a'),
             "request_too_large"},
         Bad{kHead + "X: " + std::string(2000, 'a') + "\r\n\r\n", "headers_too_large"},
-        Bad{"GET /" + std::string(2000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", "headers_too_large"}));
+        Bad{"GET /" + std::string(2000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", "headers_too_large"}),
+    [](const auto& info) {
+        return base::test_name(info.index, info.param.text.starts_with(kHead)
+                                               ? info.param.text.substr(kHead.size())
+                                               : info.param.text);
+    });
 
 TEST(HttpParser, DoesNotReserveWhatIsOnlyAnnounced) {
     HttpParser parser(1000);

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "base/test_name.h"
 #include "shimmy/api/json_read.h"
 #include "shimmy/api/json_write.h"
 
@@ -39,7 +40,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Bad{"{\"a\":{\"b\":1,\"c\":2,\"b\":3}}", "\"b\" comes twice"},
                     Bad{std::string("{\"a\":1}\0", 8), "follows the end"},
                     Bad{std::string(100000, '['), "deeper than 256"},
-                    Bad{"{\"a\":" + std::string(300, '[') + std::string(300, ']') + "}", "deeper than 256"}));
+                    Bad{"{\"a\":" + std::string(300, '[') + std::string(300, ']') + "}", "deeper than 256"}),
+    [](const auto& info) { return base::test_name(info.index, info.param.says); });
 
 TEST(Json, ReadsWhatIsValid) {
     const auto parsed = parse_json_object(

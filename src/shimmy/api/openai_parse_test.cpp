@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "base/test_name.h"
 #include "shimmy/api/json_read.h"
 #include "shimmy/api/openai_chat.h"
 #include "shimmy/api/openai_completions.h"
@@ -156,7 +157,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{R"("messages":[{"role":"user","content":[{"type":"image_url","image_url":{}}]}])",
                 "messages[0].content[0].type", "unsupported_value"},
         Refused{R"("tools":[{"type":"function","function":{}}])", "tools[0].function.name",
-                "missing_required_parameter"}));
+                "missing_required_parameter"}),
+    [](const auto& info) { return base::test_name(info.index, info.param.fields); });
 
 TEST(OpenAiChatParse, NeedsModelAndMessages) {
     EXPECT_EQ(parse_openai_chat({}).error().param, "model");
@@ -223,7 +225,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Refused{R"("truncation":"auto","suffix":"x")", "truncation", "invalid_value"},
                     Refused{R"("truncation":true)", "truncation", "invalid_type"},
                     Refused{R"("logprobs":6)", "logprobs", "invalid_value"},
-                    Refused{R"("prompt":["a","b"],"n":100)", "prompt", "invalid_value"}));
+                    Refused{R"("prompt":["a","b"],"n":100)", "prompt", "invalid_value"}),
+    [](const auto& info) { return base::test_name(info.index, info.param.fields); });
 
 }  // namespace
 }  // namespace shimmy

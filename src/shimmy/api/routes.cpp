@@ -138,8 +138,9 @@ std::string percent_decoded(std::string_view text) {
 // The path of a target without query, doubled and trailing slashes, and the prefix /v1: base URLs are written
 // in many ways.
 std::string plain_path(std::string_view target) {
-    if (target.starts_with("http://")) {  // absolute form, as proxies send it
-        const size_t slash = target.find('/', 7);
+    for (const std::string_view scheme : {"http://", "https://"}) {  // absolute form, as proxies send it
+        if (!target.starts_with(scheme)) continue;
+        const size_t slash = target.find('/', scheme.size());
         target = slash == std::string_view::npos ? "/" : target.substr(slash);
     }
     std::string path;
@@ -170,6 +171,10 @@ std::span<const Endpoint> endpoints() { return kEndpoints; }
 
 RouteMatch match_route(std::string_view method, std::string_view target) {
     RouteMatch match;
+    if (target == "*") {  // the server as a whole, which OPTIONS alone can ask about
+        if (method == "OPTIONS") match.allow = "GET, HEAD, POST, OPTIONS";
+        return match;
+    }
     const std::string path = plain_path(target);
     if (method == "HEAD") method = "GET";
     for (const Endpoint& endpoint : kEndpoints) {

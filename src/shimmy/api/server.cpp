@@ -20,17 +20,18 @@ bool is_any_address(const std::string& address) { return address == "0.0.0.0" ||
 struct Doors {
     Listener port;
     UnixListener socket;
-    TlsSetup tls;
+    std::shared_ptr<TlsDoor> tls;  // of the port; null: plain
+    std::string tls_warning;
 
     std::vector<HttpListener> take_listeners() {
         std::vector<HttpListener> list;
-        if (port.fd >= 0) list.push_back({port.fd, port.family, tls.context});
+        if (port.fd >= 0) list.push_back({port.fd, port.family, tls});
         if (socket.fd >= 0) list.push_back({socket.fd, AF_UNIX, nullptr, std::move(socket.file)});
         return list;
     }
     std::string url() const {
         if (port.fd < 0) return "http://localhost";
-        const std::string_view scheme = tls.context ? "https" : "http";
+        const std::string_view scheme = tls ? "https" : "http";
         if (is_any_address(port.address)) return fmt::format("{}://127.0.0.1:{}", scheme, port.port);
         const bool v6 = port.family == AF_INET6;
         return fmt::format("{}://{}{}{}:{}", scheme, v6 ? "[" : "", port.address, v6 ? "]" : "", port.port);
@@ -48,28 +49,42 @@ class RunningServer final : public Server {
                 std::move(options.allowed_origins)},
                std::move(options.keys), options.limits.body_bytes),
           reload_keys_(std::move(options.reload_keys)),
+          tls_files_(std::move(options.tls)),
           http_(doors_.take_listeners(), app_,
                 {options.limits, std::max(options.io_threads, 1), options.handle_signals,
-                 reload_keys_ ? [this] { reload(); } : std::function<void()>()}) {}
+                 reload_keys_ || doors_.tls ? [this] { reload(); } : std::function<void()>()}) {}
 
     const std::string& address() const override { return doors_.port.address; }
     uint16_t port() const override { return doors_.port.port; }
     const std::string& url() const override { return url_; }
-    const std::string& tls_warning() const override { return doors_.tls.warning; }
+    const std::string& tls_warning() const override { return doors_.tls_warning; }
     void stop() override { http_.stop(); }
     void reload() override {
+        if (reload_keys_) reload_keys();
+        if (doors_.tls) reload_certificate();
+    }
+    void wait() override { http_.wait(); }
+
+  private:
+    void reload_keys() {
         auto keys = reload_keys_();
         if (!keys) return base::log_error("the API keys stay as they are: {}", keys.error().message);
         base::log_info("{} API keys are valid from now on", keys->size());
         app_.change_keys(*std::move(keys));
     }
-    void wait() override { http_.wait(); }
+    void reload_certificate() {
+        const auto setup = load_tls(tls_files_);
+        if (!setup) return base::log_error("the certificate stays as it is: {}", setup.error().message);
+        base::log_info("new clients see the certificate of {} from now on", tls_files_.certificate.string());
+        if (!setup->warning.empty()) base::log_warn("{}", setup->warning);
+        doors_.tls->store(setup->context);
+    }
 
-  private:
     Doors doors_;
     const std::string url_;
     ApiApp app_;
     const std::function<base::Result<ApiKeys>()> reload_keys_;
+    const TlsFiles tls_files_;
     HttpServer http_;
 };
 
@@ -84,7 +99,9 @@ base::Result<Listener> listen_on_port(const std::string& bind) {
 base::Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Service& service) {
     Doors doors;
     if (!options.tls.certificate.empty()) {
-        TRY(doors.tls, load_tls(options.tls));
+        TRY(TlsSetup setup, load_tls(options.tls));
+        doors.tls = std::make_shared<TlsDoor>(std::move(setup.context));
+        doors.tls_warning = std::move(setup.warning);
     }
     if (!options.unix_socket.empty()) {
         TRY(doors.socket, listen_on_unix(options.unix_socket));

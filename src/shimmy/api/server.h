@@ -30,7 +30,8 @@ struct ServerOptions {
     std::vector<std::string>
         allowed_origins;  // "https://app.example": whose pages may use it, beside localhost's
     ApiKeys keys;         // none: everybody may use the server
-    // Where to get them anew: at SIGHUP and reload(). Unset: SIGHUP ends the program, as ever.
+    // Where to get them anew: at SIGHUP and reload(), as the certificate. Unset, and without a certificate,
+    // SIGHUP ends the program, as ever.
     std::function<base::Result<ApiKeys>()> reload_keys;
     HttpLimits limits;
     bool strict = false;  // parameters that are not known are refused by name; else they are ignored
@@ -54,10 +55,11 @@ class Server {
     // "http://127.0.0.1:11435": where a client on this machine finds it. Without a port "http://localhost",
     // to be asked through the socket.
     virtual const std::string& url() const = 0;
-    virtual const std::string& tls_warning() const = 0;  // of load_tls()
-    virtual void reload() = 0;  // REQUIRES: reload_keys. If that fails, the keys stay as they are
-    virtual void stop() = 0;    // finishes what runs; returns at once
-    virtual void wait() = 0;    // until it has ended
+    virtual const std::string& tls_warning() const = 0;  // of load_tls(), at the start
+    // Keys and certificate anew, for what comes from then on; what cannot be read stays as it is. Any thread.
+    virtual void reload() = 0;
+    virtual void stop() = 0;  // finishes what runs; returns at once
+    virtual void wait() = 0;  // until it has ended
 };
 
 }  // namespace shimmy

@@ -2,6 +2,7 @@
 // transport_test.cpp.
 #include <gmock/gmock.h>
 
+#include "base/test_name.h"
 #include "shimmy/api/test_server.h"
 
 namespace shimmy {
@@ -189,7 +190,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"TRACE /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, R"("code":"method_not_allowed")"},
         Refused{"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, R"("code":"unknown_url")"},
         Refused{get("/health", "Origin: http://evil.example\r\n"), 403, R"("code":"origin_not_allowed")"},
-        Refused{get("/health", "Origin: null\r\n"), 403, R"("code":"origin_not_allowed")"}));
+        Refused{get("/health", "Origin: null\r\n"), 403, R"("code":"origin_not_allowed")"}),
+    [](const auto& info) { return base::test_name(info.index, info.param.request); });
 
 TEST_F(ServerTest, AnswersUnderItsOwnNames) {
     start({.allowed_hosts = {"box.example"}});

@@ -97,6 +97,15 @@ class TlsClient {
         ended_orderly = SSL_get_error(ssl_, 0) == SSL_ERROR_ZERO_RETURN;
         return received;
     }
+    // A digest of the server's certificate.
+    std::string certificate() const {
+        X509* certificate = SSL_get1_peer_certificate(ssl_);
+        unsigned char digest[EVP_MAX_MD_SIZE];
+        unsigned size = 0;
+        X509_digest(certificate, EVP_sha256(), digest, &size);
+        X509_free(certificate);
+        return {reinterpret_cast<char*>(digest), size};
+    }
     bool connected = false, ended_orderly = false;
 
   private:
@@ -140,6 +149,24 @@ TEST_F(Tls, OldVersionsAndOtherProtocolsAreTurnedAway) {
     EXPECT_TRUE(noise.read_to_end());
     EXPECT_TRUE(silent.read_to_end());  // the handshake has a time
     EXPECT_TRUE(TlsClient(server->port()).connected);
+}
+
+TEST_F(Tls, ANewCertificateIsReadAtReload) {
+    const TlsFiles files = make_certificate(folder_, "a");
+    start({.tls = files});
+    TlsClient early(server->port());
+    ASSERT_TRUE(early.connected);
+    make_certificate(folder_, "a");  // other ones in the same files
+    EXPECT_EQ(TlsClient(server->port()).certificate(), early.certificate()) << "nobody has said so yet";
+    server->reload();
+    TlsClient late(server->port());
+    EXPECT_NE(late.certificate(), early.certificate());
+    std::ofstream(files.key) << "no PEM\n";
+    server->reload();
+    EXPECT_EQ(TlsClient(server->port()).certificate(), late.certificate())
+        << "what cannot be read changes nothing";
+    EXPECT_THAT(early.ask(get("/health", "Connection: close\r\n")), StartsWith("HTTP/1.1 200"))
+        << "who is in stays in";
 }
 
 TEST_F(Tls, ManyLargeRequestsAtOnce) {

@@ -95,6 +95,9 @@ TEST_F(ServerTest, AnswersHeadOptionsAndHttp10) {
     EXPECT_THAT(head.received, testing::EndsWith("\r\n\r\n"));
     EXPECT_THAT(ask("OPTIONS /health HTTP/1.1\r\nHost: localhost\r\n\r\n"),
                 HasSubstr("Allow: GET, HEAD, OPTIONS\r\n"));
+    EXPECT_THAT(ask("OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+                AllOf(StartsWith("HTTP/1.1 204"), HasSubstr("Allow: GET, HEAD, POST, OPTIONS\r\n")));
+    EXPECT_THAT(ask("GET * HTTP/1.1\r\nHost: localhost\r\n\r\n"), StartsWith("HTTP/1.1 404"));
     TestClient old(server->port());
     old.send("POST /v1/chat/completions HTTP/1.0\r\nContent-Length: " + std::to_string(kHelloStream.size()) +
              "\r\n\r\n" + std::string(kHelloStream));
@@ -185,7 +188,8 @@ TEST_P(ServerCancels, WhenTheClientGoes) {
     EXPECT_TRUE(eventually([&] { return script->running == 0; }));
     EXPECT_EQ(script->cancelled, 8);
 }
-INSTANTIATE_TEST_SUITE_P(StreamedAndWhole, ServerCancels, testing::Values(kHello, kHelloStream));
+INSTANTIATE_TEST_SUITE_P(WhenTheClientGoes, ServerCancels, testing::Values(kHello, kHelloStream),
+                         [](const auto& info) { return info.param == kHello ? "Whole" : "Streamed"; });
 
 TEST_F(ServerTest, CancelsWhatIsStillQueued) {
     script->admit = false;

@@ -44,19 +44,8 @@ std::string accept_value(const std::string& key) {
 
 // Whether a comma-separated header has this word, in any case.
 bool lists(const std::string* header, std::string_view word) {
-    if (header == nullptr) return false;
-    std::string_view rest(*header);
-    while (!rest.empty()) {
-        const size_t comma = rest.find(',');
-        std::string_view item = rest.substr(0, comma);
-        const size_t first = item.find_first_not_of(" \t");
-        item = first == std::string_view::npos ? std::string_view()
-                                               : item.substr(first, item.find_last_not_of(" \t") + 1 - first);
-        if (equals_ignoring_case(item, word)) return true;
-        if (comma == std::string_view::npos) return false;
-        rest.remove_prefix(comma + 1);
-    }
-    return false;
+    return std::ranges::any_of(list_items(header),
+                               [&](std::string_view item) { return equals_ignoring_case(item, word); });
 }
 
 std::unexpected<Error> refuse(std::string_view detail, std::string message) {
@@ -96,11 +85,14 @@ base::Result<ResponseHead> websocket_handshake(const HttpRequest& request) {
     const std::string* key = request.header("sec-websocket-key");
     if (key == nullptr || !is_nonce(*key))
         return refuse("bad_request", "Sec-WebSocket-Key is not 16 bytes in base64.");
-    return ResponseHead{.status = 101,
-                        .content_type = {},
-                        .headers = {{"Upgrade", "websocket"},
-                                    {"Connection", "Upgrade"},
-                                    {"Sec-WebSocket-Accept", accept_value(*key)}}};
+    ResponseHead head{.status = 101,
+                      .content_type = {},
+                      .headers = {{"Upgrade", "websocket"},
+                                  {"Connection", "Upgrade"},
+                                  {"Sec-WebSocket-Accept", accept_value(*key)}}};
+    if (std::ranges::count(list_items(request.header("sec-websocket-protocol")), kWebsocketSubprotocol) > 0)
+        head.headers.emplace_back("Sec-WebSocket-Protocol", kWebsocketSubprotocol);
+    return head;
 }
 
 void append_ws_frame(std::string& out, WsOpcode opcode, std::string_view payload) {

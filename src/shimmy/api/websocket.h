@@ -16,6 +16,9 @@ namespace shimmy {
 // The head that switches protocols. Errors: kInvalidArgument, detail "upgrade_required" (not asked for, or
 // another version) or "bad_request".
 base::Result<ResponseHead> websocket_handshake(const HttpRequest& request);
+// The one subprotocol; agreed on with clients that offer it. Browsers that offer any want one of theirs back,
+// and a key that is offered is not sent back.
+inline constexpr std::string_view kWebsocketSubprotocol = "shimmy";
 // What the answer to an error "upgrade_required" has to name.
 inline constexpr std::string_view kWebsocketVersion = "13";
 

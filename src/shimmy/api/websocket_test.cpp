@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/test_name.h"
 #include "shimmy/api/ws_test_client.h"
 
 namespace shimmy {
@@ -129,7 +130,8 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{client_frame(8, "\x03"), WsClose::kProtocolError, "close frame"},
         Wrong{client_frame(8, "\x03\xed"), WsClose::kProtocolError, "close frame"},  // 1005 is never sent
         Wrong{client_frame(8, std::string("\x00\x00", 2)), WsClose::kProtocolError, "close frame"},
-        Wrong{client_frame(8, "\x03\xe8\xff"), WsClose::kNotUtf8, "reason"}));
+        Wrong{client_frame(8, "\x03\xe8\xff"), WsClose::kNotUtf8, "reason"}),
+    [](const auto& info) { return base::test_name(info.index, info.param.why); });
 
 TEST(WsFrames, AreWrittenWithTheShortestLength) {
     for (const size_t size : {0u, 125u, 126u, 65'535u, 65'536u}) {

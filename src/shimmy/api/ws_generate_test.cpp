@@ -203,6 +203,26 @@ TEST_F(WsGenerate, IsRefusedAsOtherRoutesAre) {
     EXPECT_TRUE(client->read_until("done"));
 }
 
+TEST_F(WsGenerate, APageSendsItsKeyAsASubprotocol) {
+    ServerOptions options;
+    ASSERT_TRUE(options.keys.add("secret"));
+    start(options);
+    const auto head = [&](std::string_view protocols) {
+        return ask(upgrade("/ws/generate", fmt::format("Origin: http://localhost:3000\r\n"
+                                                       "Sec-WebSocket-Protocol: {}\r\n",
+                                                       protocols)));
+    };
+    const std::string accepted = head("shimmy, openai-insecure-api-key.secret");
+    EXPECT_THAT(accepted, StartsWith("HTTP/1.1 101"));
+    EXPECT_THAT(accepted, HasSubstr("Sec-WebSocket-Protocol: shimmy\r\n"));
+    EXPECT_THAT(accepted, testing::Not(HasSubstr("secret")));
+    const std::string alone = head("openai-insecure-api-key.secret");
+    EXPECT_THAT(alone, StartsWith("HTTP/1.1 101"));
+    EXPECT_THAT(alone, testing::Not(HasSubstr("Sec-WebSocket-Protocol")));
+    EXPECT_THAT(head("shimmy, openai-insecure-api-key.wrong"), StartsWith("HTTP/1.1 401"));
+    EXPECT_THAT(head("shimmy"), StartsWith("HTTP/1.1 401"));
+}
+
 TEST_F(WsGenerate, EndsWithTheServer) {
     start();
     const auto waiting = connect();

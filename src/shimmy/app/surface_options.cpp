@@ -62,7 +62,8 @@ void add_surface_options(CLI::App& command, SurfaceOptions& options) {
         "--unix-socket", options.unix_socket,
         "Listen on this UNIX-domain socket, for this user alone; on a port too only with --bind");
     CLI::Option* certificate = command.add_option(
-        "--tls-cert", options.tls.certificate, "Speak TLS on the port: the certificate's chain, a PEM file");
+        "--tls-cert", options.tls.certificate,
+        "Speak TLS on the port: the certificate's chain, a PEM file; read again at SIGHUP");
     command.add_option("--tls-key", options.tls.key, "The certificate's private key, a PEM file")
         ->needs(certificate);
     certificate->needs("--tls-key");
