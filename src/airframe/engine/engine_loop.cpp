@@ -108,7 +108,9 @@ void EngineLoop::run(const std::stop_token& stop) {
 }
 
 // How long a step beside running streams may be, in rows.
-int32_t EngineLoop::prompt_rows() const { return governor_.rows(scheduler_.n_decoding()); }
+int32_t EngineLoop::prompt_rows() const {
+    return governor_.rows(scheduler_.n_decoding(), scheduler_.prompts_due());
+}
 
 void EngineLoop::take_arrivals() {
     {

@@ -1,6 +1,8 @@
 // PrefillGovernor: how many prompt rows may ride along with rows that are being decoded, so that a long
 // prompt never freezes the streams that run: such a step may take not quite twice as long as one without a
-// prompt. Learns both costs from the steps as they are. Engine thread.
+// prompt. When more requests wait for their first token than for their next one, it may take longer in that
+// proportion: many short prompts at once are soon over. Learns both costs from the steps as they are. Engine
+// thread.
 #pragma once
 
 #include <algorithm>
@@ -17,13 +19,14 @@ class PrefillGovernor {
     // `fixed`: that many always; 0: by measurement. `rows_max`: of one step.
     PrefillGovernor(int32_t fixed, int32_t rows_max) : fixed_(fixed), rows_max_(rows_max) {}
 
-    // What the next step may take beside `decode_rows`.
-    int32_t rows(int32_t decode_rows) const {
+    // What the next step may take beside `decode_rows`; `prompts`: Scheduler::prompts_due().
+    int32_t rows(int32_t decode_rows, double prompts) const {
         if (decode_rows == 0) return rows_max_;
         if (fixed_ > 0) return std::min(fixed_, rows_max_);
         const auto decode_s = cost_of(decode_rows);
         if (!decode_s || !prompt_row_s_) return std::min(kFirstGuess, rows_max_);
-        const double room = std::min(kPromptShare * *decode_s / std::max(*prompt_row_s_, 1e-9), 1e6);
+        const double share = std::max(kPromptShare, prompts / decode_rows);
+        const double room = std::min(share * *decode_s / std::max(*prompt_row_s_, 1e-9), 1e6);
         const int32_t all = decode_rows + static_cast<int32_t>(room);
         const int32_t whole = (all + kRowUnit / 2) / kRowUnit * kRowUnit;
         return std::clamp(whole - decode_rows, std::min(kLeast, rows_max_), rows_max_);

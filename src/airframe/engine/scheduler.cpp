@@ -89,6 +89,15 @@ int32_t Scheduler::n_decoding() const {
     return static_cast<int32_t>(std::ranges::count_if(running_, is_decoding_now));
 }
 
+double Scheduler::prompts_due() const {
+    double prompts = 0;
+    for (const auto* list : {&waiting_, &running_})
+        for (const Sequence* sequence : *list)
+            if (is_prefilling(sequence))
+                prompts += std::min(1.0, static_cast<double>(options_.rows_max) / sequence->remaining());
+    return prompts;
+}
+
 // Schedules the row of each sequence with one token to compute, oldest first, and finds pages for them.
 void Scheduler::make_room_for_decoding() {
     for (size_t i = 0; i < running_.size(); ++i) {

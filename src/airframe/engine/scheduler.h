@@ -37,8 +37,7 @@ struct StepItem {
     Sequence* sequence;
     int32_t n_rows;
     int32_t logit_row;  // first index among the rows of logits
-    int32_t
-        n_logits;  // how many of its rows have logits: the last ones; 0: its tokens are not all computed yet
+    int32_t n_logits;   // of its last rows; 0: its tokens are not all computed yet
 };
 
 // Valid until the next call of the scheduler.
@@ -75,6 +74,9 @@ class Scheduler {
 
     // How many running sequences need just one row.
     int32_t n_decoding() const;
+    // How many prompts wait for their first token; one that takes several steps counts as its part that fits
+    // into one.
+    double prompts_due() const;
     size_t n_running() const { return running_.size(); }
     size_t n_waiting() const { return waiting_.size(); }
     uint64_t n_preemptions() const { return n_preemptions_; }
