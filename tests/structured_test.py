@@ -99,7 +99,7 @@ class ResponseFormat(Case):
         if answer["finish_reason"] == "stop":
             self.assertIsInstance(json.loads(answer["message"]["content"]), dict)
         cases = [({"grammar": 'root ::= "a"+ "b"'}, r"a+b"), ({"guided_regex": "[0-9]{3}-[x-z]{2}"}, r"[0-9]{3}-[x-z]{2}"),
-                 ({"guided_choice": ["yes", "no"]}, r"yes|no"), ({"guided_json": {"const": [1, 2]}}, r"\[\s*1(\.0*)?,\s*2(\.0*)?\s*\]")]
+                 ({"guided_choice": ["yes", "no"]}, r"yes|no")]
         for fields, pattern in cases:
             choice = self.chat(**fields)["choices"][0]
             if choice["finish_reason"] == "stop":

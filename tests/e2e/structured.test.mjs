@@ -66,10 +66,11 @@ test('grammar, json_schema and guided_*: the answer is a text of each', async ()
     [{ guided_grammar: 'root ::= "yes" | "no"' }, /^(yes|no)$/],
     [{ guided_regex: '[0-9]{2}-[a-f]{3}' }, /^[0-9]{2}-[a-f]{3}$/],
     [{ guided_choice: ['red', 'green'] }, /^(red|green)$/],
-    [{ guided_json: { type: 'integer', minimum: 5, maximum: 7 } }, /^[567](\.0*)?$/],
-    [{ json_schema: { const: 'x' } }, /^"(x|\\u0078)"$/],
   ];
   for (const [fields, pattern] of cases) assert.match((await ask(fields)).choices[0].message.content, pattern);
+  for (const [name, schema] of [['guided_json', { type: 'integer', minimum: 5, maximum: 7 }], ['json_schema', { const: 'x' }]]) {
+    valid(schema, (await ask({ [name]: schema })).choices[0].message.content);
+  }
   await assert.rejects(ask({ grammar: 'root ::= other' }), { status: 400, code: 'invalid_grammar', param: 'grammar' });
 });
 
