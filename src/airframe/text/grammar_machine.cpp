@@ -61,11 +61,17 @@ uint32_t GrammarMachine::intern(std::vector<Top>& entries) {
 // Stacks of either set.
 uint32_t GrammarMachine::unite(uint32_t a, uint32_t b) {
     if (a == b) return a;
+    if (exhausted_) return kDead;
+    const uint64_t pair = (uint64_t{std::min(a, b)} << 32) | std::max(a, b);
+    const auto known = united_.find(pair);
+    if (known != united_.end()) return known->second;
     const auto in_a = tops(a), in_b = tops(b);
     std::vector<Top> entries(in_a.begin(), in_a.end());
     const std::vector<Top> others(in_b.begin(), in_b.end());
     for (const Top& other : others) join(entries, other);
-    return intern(entries);
+    const uint32_t both = intern(entries);
+    united_.emplace(pair, both);
+    return both;
 }
 
 void GrammarMachine::join(std::vector<Top>& entries, Top entry) {
@@ -83,6 +89,7 @@ GrammarState GrammarMachine::close(std::vector<Top>& work) {
     std::vector<Top> visited;  // ascending by node: all that has been looked at
     for (size_t i = 0; i < work.size() && !exhausted_; ++i) {
         const Top top = work[i];
+        if (i > kWorkMax) exhausted_ = true;
         if (is_marker(top.node)) {
             join(out, top);
             continue;

@@ -45,7 +45,7 @@ class GrammarMachine {
     bool exhausted() const { return exhausted_; }
     size_t memory_bytes() const {
         return entries_.size() * sizeof(Top) + sets_.size() * 2 * sizeof(Set) +
-               rows_.size() * sizeof(rows_[0]) + nodes_.size() * 200;
+               rows_.size() * sizeof(rows_[0]) + nodes_.size() * 200 + united_.size() * 40;
     }
 
     // For masks: the state of `node` alone, with an unknown rest below, and what follows where that rest
@@ -72,6 +72,7 @@ class GrammarMachine {
     static constexpr uint32_t kEndNode = 0, kUnknownNode = 1;
     static constexpr uint32_t kUnknownStep = UINT32_MAX;
     static constexpr size_t kMemoryMax = 128u << 20;
+    static constexpr size_t kWorkMax = 1u << 17;  // of one step
 
     struct Set {
         uint32_t begin, size;
@@ -97,6 +98,7 @@ class GrammarMachine {
     std::unordered_multimap<uint64_t, uint32_t> by_hash_;
     std::vector<std::array<uint32_t, 256>> rows_;
     std::unordered_map<uint32_t, uint32_t> alone_;
+    std::unordered_map<uint64_t, uint32_t> united_;  // pairs of sets
     GrammarState start_ = kDead;
     bool exhausted_ = false;
 };

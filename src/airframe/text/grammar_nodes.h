@@ -20,6 +20,9 @@ struct Node : ByteNode {
     bool only_ends() const { return accepts && edges.empty() && calls.empty(); }
 };
 
+// Some array is of this shape. REQUIRES: all its items have texts.
+bool has_text(const ArrayShape& shape);
+
 class NodeTable {
   public:
     NodeTable(GrammarPtr grammar, GrammarOptions options);

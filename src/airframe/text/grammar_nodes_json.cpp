@@ -1,6 +1,7 @@
 // Objects and arrays as nodes: which members and items may come, and when they may end.
 #include <algorithm>
 #include <bit>
+#include <set>
 
 #include "airframe/text/grammar_nodes.h"
 
@@ -123,13 +124,35 @@ struct ArrayBook {
         if (item.unique != 0 && ((values_had() >> (item.unique - 1)) & 1) != 0) return false;
         ArrayBook after = *this;
         after.take(item);
+        if (after.has_too_many()) return false;
         for (size_t i = 0; i < shape.contains.size(); ++i) {
             const auto& bound = shape.contains[i];
-            if (after.words[1 + i] > bound.max) return false;
             const uint64_t missing = bound.min - std::min(bound.min, after.words[1 + i]);
             if (shape.max != UINT32_MAX && uint64_t{items()} + 1 + missing > shape.max) return false;
         }
-        return true;
+        return shape.contains.empty() || after.can_end();
+    }
+    // Whether what `contains` asks for can still come, position by position; looked for in a bounded number of
+    // ways, beyond which it is taken to be so.
+    bool can_end() const {
+        std::set<std::vector<uint32_t>> seen;
+        return can_end(seen, 0);
+    }
+    bool can_end(std::set<std::vector<uint32_t>>& looked_at, size_t depth) const {
+        constexpr size_t kWaysMax = 2000, kDepthMax = 200;
+        if (may_close() || looked_at.size() >= kWaysMax || depth >= kDepthMax) return true;
+        if (!looked_at.insert(words).second || items() >= shape.max) return false;
+        return std::ranges::any_of(position(), [&](const ArrayShape::Item& item) {
+            const bool again = item.unique != 0 && ((values_had() >> (item.unique - 1)) & 1) != 0;
+            ArrayBook after = *this;
+            after.take(item);
+            return !again && !after.has_too_many() && after.can_end(looked_at, depth + 1);
+        });
+    }
+    bool has_too_many() const {
+        for (size_t i = 0; i < shape.contains.size(); ++i)
+            if (words[1 + i] > shape.contains[i].max) return true;
+        return false;
     }
     bool may_take_any() const {
         return std::ranges::any_of(position(), [this](const auto& item) { return may_take(item); });
@@ -137,6 +160,8 @@ struct ArrayBook {
 };
 
 }  // namespace
+
+bool has_text(const ArrayShape& shape) { return ArrayBook(shape, nullptr).can_end(); }
 
 void NodeTable::members(const NodeKey& key, Node& out) {
     const ObjectShape& shape = grammar_->objects[key.rule];

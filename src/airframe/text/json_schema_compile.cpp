@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 
+#include "airframe/text/grammar_nodes.h"
 #include "airframe/text/grammar.h"
 #include "airframe/text/json_schema_shape.h"
 
@@ -200,7 +201,15 @@ class SchemaCompiler {
                                   });
             if (!possible) return false;
         }
-        return true;
+        if (shape.contains.empty()) return true;
+        ArrayShape known = shape;
+        known.max = max;
+        take_out_impossible(known);
+        return has_text(known);
+    }
+    void take_out_impossible(ArrayShape& shape) const {
+        for (auto& position : shape.positions)
+            std::erase_if(position, [&](const auto& item) { return !possible_[item.value]; });
     }
 
     // Takes out what has no text.
@@ -221,8 +230,7 @@ class SchemaCompiler {
         for (size_t i = 0; i < objects.size(); ++i) objects[i] = is_possible(grammar_->objects[i]);
         for (ArrayShape& shape : grammar_->arrays) {
             shape.max = longest(shape);
-            for (auto& position : shape.positions)
-                std::erase_if(position, [&](const auto& item) { return !possible_[item.value]; });
+            take_out_impossible(shape);
         }
         for (ValueRule& rule : grammar_->values) {
             std::erase_if(rule.arrays, [&](uint32_t i) { return !arrays[i]; });

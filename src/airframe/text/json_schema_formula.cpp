@@ -141,7 +141,7 @@ Made FormulaBuilder::build(const Value& schema, Type type) {
 Made FormulaBuilder::make_type(const Value& schema, const Value& value, Type type) {
     const Value* nullable = schema.find("nullable");
     if (type == Type::kNull && nullable != nullptr && nullable->is(Kind::kTrue)) return constant(true);
-    std::deque<Value> one{value};
+    const std::vector<Value> one(1, value);
     const auto& names = value.is(Kind::kArray) ? value.items : one;
     const auto fits = [&](const Value& name) { return names_type(name.text, type); };
     if (type != Type::kNumber) return constant(std::ranges::any_of(names, fits));

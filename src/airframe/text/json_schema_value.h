@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,8 +17,8 @@ struct Value {
     enum class Kind : uint8_t { kNull, kFalse, kTrue, kNumber, kString, kArray, kObject };
     Kind kind = Kind::kNull;
     std::string text;                                   // of a string, decoded; of a number, as written
-    std::deque<Value> items;                            // addresses stay
-    std::deque<std::pair<std::string, Value>> members;  // in order; no key twice
+    std::vector<Value> items;
+    std::vector<std::pair<std::string, Value>> members;  // in order; no key twice
 
     bool is(Kind other) const { return kind == other; }
     bool is_bool() const { return kind == Kind::kFalse || kind == Kind::kTrue; }
