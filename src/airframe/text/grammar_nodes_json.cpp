@@ -132,8 +132,8 @@ struct ArrayBook {
         }
         return shape.contains.empty() || after.can_end();
     }
-    // Whether what `contains` asks for can still come, position by position; looked for in a bounded number of
-    // ways, beyond which it is taken to be so.
+    // Whether what `contains` asks for can still come, position by position; looked for in a bounded number
+    // of ways, beyond which it is taken to be so.
     bool can_end() const {
         std::set<std::vector<uint32_t>> seen;
         return can_end(seen, 0);

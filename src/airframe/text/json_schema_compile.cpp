@@ -5,8 +5,8 @@
 #include <deque>
 #include <map>
 
-#include "airframe/text/grammar_nodes.h"
 #include "airframe/text/grammar.h"
+#include "airframe/text/grammar_nodes.h"
 #include "airframe/text/json_schema_shape.h"
 
 namespace airframe {

@@ -16,7 +16,7 @@ namespace airframe::schema {
 struct Value {
     enum class Kind : uint8_t { kNull, kFalse, kTrue, kNumber, kString, kArray, kObject };
     Kind kind = Kind::kNull;
-    std::string text;                                   // of a string, decoded; of a number, as written
+    std::string text;  // of a string, decoded; of a number, as written
     std::vector<Value> items;
     std::vector<std::pair<std::string, Value>> members;  // in order; no key twice
 

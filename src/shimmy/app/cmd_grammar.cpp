@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <string>
@@ -46,6 +47,9 @@ Result<std::vector<std::string>> strings_of(const Value& value, std::string_view
 }
 
 Result<GrammarPtr> compile_line(const Value& line) {
+    constexpr std::string_view kKinds[] = {"schema", "gbnf", "regex", "choice", "json"};
+    if (std::ranges::count_if(kKinds, [&](auto kind) { return line.find(kind) != nullptr; }) != 1)
+        return fail(ErrorCode::kInvalidArgument, "one of schema, gbnf, regex, choice or json is needed");
     if (const Value* schema = line.find("schema")) return compile_schema(*schema);
     for (const auto& [name, compile] :
          {std::pair{"gbnf", &airframe::compile_gbnf}, {"regex", &airframe::compile_regex_grammar}}) {
@@ -56,10 +60,7 @@ Result<GrammarPtr> compile_line(const Value& line) {
         return compile(text->text);
     }
     if (line.find("json") != nullptr) return airframe::compile_json_object();
-    const Value* choice = line.find("choice");
-    if (choice == nullptr)
-        return fail(ErrorCode::kInvalidArgument, "one of schema, gbnf, regex, choice or json is needed");
-    TRY(const auto choices, strings_of(*choice, "choice"));
+    TRY(const auto choices, strings_of(*line.find("choice"), "choice"));
     return airframe::compile_choice(choices);
 }
 
