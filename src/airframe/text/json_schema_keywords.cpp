@@ -98,18 +98,16 @@ constexpr Keyword kKeywords[] = {
     "([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-" \
     "9]|2[0-8]))|" LEAP_YEAR "-02-29)"
 #define OFFSET "([zZ]|[+\\-]([01][0-9]|2[0-3]):[0-5][0-9])"
-#define TIME                                                       \
-    "(([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?" OFFSET \
-    "|23:59:60(\\.[0-9]+)?([zZ]|[+\\-]00:00)"                      \
-    ")"
 #define LABEL "[a-zA-Z0-9]([a-zA-Z0-9\\-]{0,61}[a-zA-Z0-9])?"
 #define ATEXT "[a-zA-Z0-9!#$%&'*+\\-/=?^_`{|}~]+"
+#define QUOTED "\"([ !#-\\[\\]-~]|\\\\[ -~])*\""
 #define PCT "%[0-9a-fA-F]{2}"
 #define PCHAR "([a-zA-Z0-9\\-._~!$&'()*+,;=:@]|" PCT ")"
 #define QUERY \
     "(\\?([a-zA-Z0-9\\-._~!$&'()*+,;=:@/?]|" PCT ")*)?(#([a-zA-Z0-9\\-._~!$&'()*+,;=:@/?]|" PCT ")*)?"
-#define AUTHORITY                                                                                      \
-    "//(([a-zA-Z0-9\\-._~!$&'()*+,;=:]|" PCT ")*@)?(\\[" IPV6 "\\]|([a-zA-Z0-9\\-._~!$&'()*+,;=]|" PCT \
+#define AUTHORITY                                                                               \
+    "//(([a-zA-Z0-9\\-._~!$&'()*+,;=:]|" PCT ")*@)?(\\[(" IPV6                                  \
+    "|[vV][0-9a-fA-F]+\\.[a-zA-Z0-9\\-._~!$&'()*+,;=:]+)\\]|([a-zA-Z0-9\\-._~!$&'()*+,;=]|" PCT \
     ")*)(:[0-9]*)?(/" PCHAR "*)*"
 #define URI \
     "[a-zA-Z][a-zA-Z0-9+\\-.]*:(" AUTHORITY "|/(" PCHAR "+(/" PCHAR "*)*)?|" PCHAR "+(/" PCHAR "*)*|)" QUERY
@@ -118,16 +116,31 @@ constexpr Keyword kKeywords[] = {
     "(" URI "|(" AUTHORITY "|/(" PCHAR "+(/" PCHAR "*)*)?|" SEGMENT_NC "(/" PCHAR "*)*|)" QUERY ")"
 #define POINTER "(/([^~/]|~[01])*)*"
 
-constexpr Format kFormats[] = {
+// RFC 3339. A leap second is the last of a day in UTC: 23:59:60 and the offset; those that clocks have, of
+// whole quarters of an hour, make each a time of its own.
+std::string time_pattern() {
+    constexpr int kQuarter = 15, kDay = 24 * 60;
+    const auto clock = [](int minutes) { return fmt::format("{:02}:{:02}", minutes / 60, minutes % 60); };
+    std::string out = "(([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?" OFFSET
+                      "|23:59:60(\\.[0-9]+)?([zZ]|[+\\-]00:00)";
+    for (int east = kQuarter; east < kDay; east += kQuarter)
+        out += fmt::format("|{}:60(\\.[0-9]+)?(\\+{}|-{})", clock(east - 1), clock(east), clock(kDay - east));
+    return out + ")";
+}
+const std::string kTime = time_pattern();
+const std::string kDateTime = DATE "[tT]" + kTime;
+
+const Format kFormats[] = {
     {"date", DATE},
-    {"time", TIME, "a leap second only as 23:59:60 with offset zero"},
-    {"date-time", DATE "[tT]" TIME, "likewise"},
+    {"time", kTime, "a leap second only with an offset of whole quarters of an hour"},
+    {"date-time", kDateTime, "likewise"},
     {"duration",
      "P([0-9]+W|([0-9]+Y([0-9]+M([0-9]+D)?)?|[0-9]+M([0-9]+D)?|[0-9]+D)(T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+"
      "M("
      "[0-9]+S)?|[0-9]+S))?|T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+M([0-9]+S)?|[0-9]+S))"},
     {"uuid", "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"},
-    {"email", ATEXT "(\\." ATEXT ")*@(" LABEL "(\\." LABEL ")*|\\[(" IPV4 "|IPv6:" IPV6 ")\\])"},
+    {"email",
+     "(" ATEXT "(\\." ATEXT ")*|" QUOTED ")@(" LABEL "(\\." LABEL ")*|\\[(" IPV4 "|IPv6:" IPV6 ")\\])"},
     {"ipv4", IPV4},
     {"ipv6", IPV6},
     {"hostname", "",

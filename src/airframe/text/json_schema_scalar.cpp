@@ -116,7 +116,7 @@ Result<Dfa> ScalarCompiler::evaluate_parts(const Formula* formula, const Dfa& un
 }
 
 // Bounds that stand alone at the top are counted while the text is written; the others become states.
-Result<Strings> ScalarCompiler::strings(const Formula* formula) {
+Result<Strings> ScalarCompiler::make_strings(const Formula* formula) {
     Strings out;
     Formula rest{Op::kAnd, {}, {}};
     const std::vector<const Formula*> lone{formula};
@@ -142,6 +142,17 @@ Result<Strings> ScalarCompiler::strings(const Formula* formula) {
     }
     if (!out.dfa.empty() && shortest_ends(out.dfa)[0] > out.max) out.dfa = {};
     return out;
+}
+
+// Many properties of one format are usual.
+Result<Strings> ScalarCompiler::strings(const Formula* formula) {
+    std::string text;
+    describe(*formula, text);
+    const auto known = strings_.find(text);
+    if (known != strings_.end()) return known->second;
+    TRY(Strings made, make_strings(formula));
+    if (text.size() <= kDescriptionMax) strings_.emplace(std::move(text), made);
+    return made;
 }
 
 Result<bool> ScalarCompiler::needs_plain(const Formula* formula) {

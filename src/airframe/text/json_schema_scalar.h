@@ -26,6 +26,7 @@ class ScalarCompiler {
     base::Result<const Dfa*> pattern(const std::string& text, const Value& owner);
 
   private:
+    base::Result<Strings> make_strings(const Formula* formula);
     base::Result<Dfa> evaluate(const Formula* formula, const Dfa& universe);
     base::Result<Dfa> evaluate_parts(const Formula* formula, const Dfa& universe);
     base::Result<Dfa> atom(const Atom& atom);
@@ -36,6 +37,7 @@ class ScalarCompiler {
     Budget& budget_;
     std::map<std::string, Dfa> patterns_, formats_, numbers_;
     std::unordered_map<const Formula*, Dfa> known_;
+    std::map<std::string, Strings> strings_;
 };
 
 }  // namespace airframe::schema

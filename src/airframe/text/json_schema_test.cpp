@@ -103,6 +103,75 @@ TEST(JsonSchema, BombsEndAsErrors) {
     }
 }
 
+// By the RFCs that the formats name.
+TEST(JsonSchema, FormatsAtTheirEdges) {
+    struct Row {
+        const char* format;
+        std::vector<std::string> yes, no;
+    };
+    const Row rows[] = {
+        {"date",
+         {"2000-02-29", "2400-02-29", "2024-02-29", "0000-01-01", "9999-12-31"},
+         {"1900-02-29", "2023-02-29", "2021-04-31", "2021-00-10", "2021-13-01", "2021-01-00", "2021-1-01",
+          "21-01-01", "2021-01-01T00:00:00Z", "20210101", "+2021-01-01", "2021-01-0১"}},
+        {"time",
+         {"00:00:00Z", "12:00:00z", "23:59:59.123456789+23:59", "01:02:03-00:00", "23:59:60Z",
+          "23:59:60.5-00:00", "00:59:60+01:00", "15:59:60-08:00", "05:29:60+05:30", "05:44:60.25+05:45",
+          "00:29:60-23:30", "23:29:60+23:30"},
+         {"24:00:00Z", "12:60:00Z", "12:00:00", "12:00Z", "12:00:00.Z", "12:00:00+24:00", "12:00:00+1:00",
+          "12:00:00+01", "12:00:60Z", "22:59:60Z", "23:59:60+01:00", "00:59:60-01:00", "23:59:61Z",
+          "12:00:00 Z", "12:00:00,5Z"}},
+        {"date-time",
+         {"1985-04-12T23:20:50.52Z", "1996-12-19t16:39:57-08:00", "1990-12-31T23:59:60Z",
+          "1990-12-31T15:59:60-08:00"},
+         {"1990-12-31 15:59:59Z", "1990-12-31T15:59:60Z", "1990-02-30T00:00:00Z", "1990-12-31T24:00:00Z",
+          "1990-12-31", "1990-12-31T10:00:00"}},
+        {"duration",
+         {"P4DT12H30M5S", "P1Y2M3DT4H5M6S", "P1W", "P0D", "PT0S", "PT36H", "P1M", "PT1M"},
+         {"P", "PT", "P1YT", "P2D1Y", "P1D2H", "P1Y2W", "PT1D", "4DT12H", "P1", "p1d", "P1.5D", "P-1D"}},
+        {"uuid",
+         {"2EB8AA08-aa98-11ea-b4aa-73b441d16380", "00000000-0000-0000-0000-000000000000"},
+         {"2eb8aa08-aa98-11ea-b4aa-73b441d1638", "2eb8aa08aa9811eab4aa73b441d16380",
+          "2eb8aa08-aa98-11ea-b4aa73b44-1d16380", "{2eb8aa08-aa98-11ea-b4aa-73b441d16380}"}},
+        {"email",
+         {"a@b", "joe.bloggs@example.com", "te~st@example.com", "a+b@x-y.org", "u@[127.0.0.1]",
+          "u@[IPv6:::1]", R"(\"joe bloggs\"@example.com)", R"(\"a@b\"@example.com)"},
+         {".a@b", "a.@b", "a..b@c", "@b", "a@", "a b@c", "a@-b.com", "a@b-", "a@b..c", "u@[127.0.0.300]",
+          "ab", R"(\"a@b)", "a@b@c"}},
+        {"ipv4",
+         {"0.0.0.0", "255.255.255.255", "1.22.199.250"},
+         {"256.0.0.1", "01.2.3.4", "1.2.3", "1.2.3.4.5", "1.2.3.4/24", "0x7f.0.0.1", "1.2.3.4 ", ""}},
+        {"ipv6",
+         {"::", "::1", "1::", "1:2:3:4:5:6:7:8", "::ffff:192.168.0.1", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8",
+          "1:2:3:4:5:6:1.2.3.4", "ABCD::ef"},
+         {"1:2:3:4:5:6:7", ":::", "1::2::3", "12345::", "::ffff:256.1.1.1", "fe80::1%eth0",
+          "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:8::", "::1/64", ":1", "1:", "1:2:3:4:5:6:7:1.2.3.4", "::g",
+          ""}},
+        {"uri",
+         {"http://foo.bar/?baz=qux#quux", "urn:isbn:0451450523", "mailto:a@b.c",
+          "ldap://[2001:db8::7]/c=GB?x?y", "tel:+1-816-555-1212", "http://a:%40b@c.d:80/",
+          "http://[v1.fe:x]/", "file:///etc", "a:", "x:/", "http://a?#"},
+         {"//foo.bar", "/abc", "abc", "http:// a.com", ":a", "1a:b", "http://a/[x]", "http://[::1",
+          "http://a:b", "http://a:80x/", "http://a/%zz", "http://a/%4", "http://é", "a:b#c#d", "http://a/<b>",
+          ""}},
+        {"uri-reference",
+         {"", "/abc", "//foo.bar", "abc/d?e#f", "#x", "?y", "http://a", "./a:b", "a/b:c"},
+         {"1a:b", "#a#b", "a b", "%", "[x]", "ab^c"}},
+        {"json-pointer", {"", "/", "/a/b", "/~0~1", "//", "/a b/é"}, {"a", "/~", "/~2", "#/a", "/a~"}},
+        {"relative-json-pointer", {"0", "1/a", "12#", "0/~1"}, {"", "/a", "-1", "01", "0##", "1a", "0/~"}},
+    };
+    for (const Row& row : rows) {
+        const auto grammar =
+            compile_json_schema(fmt::format(R"({{"type":"string","format":"{}"}})", row.format));
+        ASSERT_TRUE(grammar) << row.format << ": " << grammar.error().message;
+        GrammarMachine machine(*grammar);
+        for (const auto& text : row.yes)
+            EXPECT_TRUE(machine.accepts('"' + text + '"')) << row.format << " on " << text;
+        for (const auto& text : row.no)
+            EXPECT_FALSE(machine.accepts('"' + text + '"')) << row.format << " on " << text;
+    }
+}
+
 TEST(JsonSchema, EveryKeywordStandsInTheTableOfThePage) {
     const std::string page = schema::keywords_markdown();
     for (const auto& row : schema::keywords())
