@@ -2,10 +2,15 @@
 
 #include <algorithm>
 
+#include "airframe/backend/vulkan/cooperative_matrix.h"
 #include "airframe/backend/vulkan/probe.h"
 
 namespace airframe::vulkan {
 namespace {
+
+// matmul_halves.comp: threads of a subgroup, and its tiles in shared memory.
+constexpr uint32_t kMatrixSubgroup = 32;
+constexpr uint32_t kMatrixSharedBytes = 48 << 10;
 
 // Flags a memory type must have, most wanted first; the last choice always exists by the specification.
 std::span<const VkMemoryPropertyFlags> wishes(MemoryUse use) {
@@ -57,22 +62,37 @@ base::Result<void> Device::create() {
         VkPhysicalDeviceFeatures2 can{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &can13};
         instance_->api().vkGetPhysicalDeviceFeatures2(physical_, &can);
     }
+    VkPhysicalDeviceVulkan12Features can12{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
+    VkPhysicalDeviceFeatures2 all12{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &can12};
+    instance_->api().vkGetPhysicalDeviceFeatures2(physical_, &all12);
+    multiplies_halves_ = adapter_.cooperative_matrix && can12.shaderFloat16 && can12.vulkanMemoryModel &&
+                         adapter_.subgroup_size == kMatrixSubgroup &&
+                         adapter_.shared_memory_bytes >= kMatrixSharedBytes &&
+                         vulkan::multiplies_halves(instance_->get_proc(), instance_->handle(), physical_);
+    CooperativeMatrixFeatures matrices;
     full_subgroups_ = can13.subgroupSizeControl && can13.computeFullSubgroups;
     VkPhysicalDeviceVulkan13Features use13{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
                                            .subgroupSizeControl = full_subgroups_,
                                            .computeFullSubgroups = full_subgroups_,
                                            .shaderIntegerDotProduct = can13.shaderIntegerDotProduct};
-    VkPhysicalDeviceVulkan12Features use12{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
-                                           .pNext = has13 ? &use13 : nullptr,
-                                           .storageBuffer8BitAccess = VK_TRUE,
-                                           .bufferDeviceAddress = VK_TRUE};
+    VkPhysicalDeviceVulkan12Features use12{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+        .pNext = has13 ? &use13 : nullptr,
+        .storageBuffer8BitAccess = VK_TRUE,
+        .shaderFloat16 = multiplies_halves_,
+        .bufferDeviceAddress = VK_TRUE,
+        .vulkanMemoryModel = multiplies_halves_,
+        .vulkanMemoryModelDeviceScope = multiplies_halves_ && can12.vulkanMemoryModelDeviceScope};
     VkPhysicalDeviceVulkan11Features use11{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
                                            .pNext = &use12,
                                            .storageBuffer16BitAccess = VK_TRUE};
+    matrices.next = &use11;
     const VkDeviceCreateInfo info{.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                                  .pNext = &use11,
+                                  .pNext = multiplies_halves_ ? static_cast<void*>(&matrices) : &use11,
                                   .queueCreateInfoCount = 1,
-                                  .pQueueCreateInfos = &queue};
+                                  .pQueueCreateInfos = &queue,
+                                  .enabledExtensionCount = multiplies_halves_ ? 1u : 0u,
+                                  .ppEnabledExtensionNames = &kCooperativeMatrixExtension};
     const VkResult result = instance_->api().vkCreateDevice(physical_, &info, nullptr, &handle_);
     if (result != VK_SUCCESS)
         return base::fail(base::ErrorCode::kUnsupported, "{} cannot be opened: {}", adapter_.name,

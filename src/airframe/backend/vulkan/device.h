@@ -54,6 +54,9 @@ class Device {
     VkQueue queue() const { return queue_; }
     uint32_t queue_family() const { return queue_family_; }
     bool full_subgroups() const { return full_subgroups_; }
+    // Whether matmul_halves.comp runs here: cooperative matrices, and what else that shader takes for
+    // granted.
+    bool multiplies_halves() const { return multiplies_halves_; }
     // Bytes that can still be allocated for kDevice, as far as the driver tells.
     uint64_t available_bytes() const;
 
@@ -80,6 +83,7 @@ class Device {
     VkQueue queue_ = VK_NULL_HANDLE;
     uint32_t queue_family_ = 0;
     bool full_subgroups_ = false;
+    bool multiplies_halves_ = false;
     VkPhysicalDeviceMemoryProperties memory_{};
     std::function<void()> before_free_;
     uint64_t frees_ = 0;

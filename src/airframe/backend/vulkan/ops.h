@@ -24,9 +24,12 @@ enum class Room : uint8_t {
     kShared,
     kSharedScore,
     kNormed,
-    kSpans
+    kSpans,
+    kHalfWeights,
+    kHalfRows,
+    kHalfFactors
 };
-inline constexpr size_t kRooms = 10;
+inline constexpr size_t kRooms = 13;
 
 // A device address that shaders take, and where in it the data begins.
 struct Place {
@@ -85,6 +88,23 @@ class VulkanBackend final : public Backend {
 
     bool takes_vectors(const Product& args) const;
     void product(const Linear& linear, const Product& args);
+    bool takes_halves(const Linear& linear, const Product& args) const;
+    // Of products by cooperative matrices: some outputs of one, and where they go.
+    struct HalvesPiece {
+        const Linear* linear;
+        uint32_t first, outs;
+        uint64_t y;      // address of the results of the first row, first output
+        uint64_t place;  // of the weights, from the room's beginning; 0 where a group begins
+    };
+    struct HalvesPlaces {
+        uint64_t weights, rows, factors;  // addresses
+        uint32_t depth;                   // columns, rounded up
+    };
+    void halves_product(std::span<const Linear> weights, std::span<const uint64_t> ys, const Product& args);
+    static std::vector<HalvesPiece> halves_pieces(std::span<const Linear> weights,
+                                                  std::span<const uint64_t> ys, uint64_t line);
+    void halve_weights(const HalvesPiece& piece, const HalvesPlaces& at, After after);
+    void multiply_halves(const HalvesPiece& piece, const HalvesPlaces& at, const Product& args, After after);
     void norm_rows(const Norm& norm, const NormRows& args);
     void activate(Activation act, uint64_t gate, uint64_t h, int64_t n);
     void norm_heads(const Norm& norm, const Rows& rows, int64_t head_dim);

@@ -1,5 +1,6 @@
 // Products with weights, and what is made of them: projections, feed-forward, mixture of experts.
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "airframe/backend/vulkan/ops.h"
@@ -45,6 +46,7 @@ bool VulkanBackend::takes_vectors(const Product& args) const {
 }
 
 void VulkanBackend::product(const Linear& linear, const Product& args) {
+    if (takes_halves(linear, args)) return halves_product({&linear, 1}, {&args.y, 1}, args);
     const Weight& w = linear.weight;
     const Place place = place_of(w), gate = args.gate ? place_of(args.gate.weight) : Place{};
     const auto outs = static_cast<uint32_t>(w.rows / args.n_experts);
@@ -89,6 +91,15 @@ void VulkanBackend::product(const Linear& linear, const Product& args) {
 
 void VulkanBackend::linear(const Rows& x, std::span<const Linear> weights, std::span<const Rows> outs) {
     CHECK(weights.size() == outs.size());
+    const Product shared{.x = address_of(x), .rows = x.rows};
+    const bool halves = std::ranges::all_of(weights, [&](const Linear& linear) {
+        return takes_halves(linear, shared) && linear.weight.cols == x.cols;
+    });
+    if (halves) {
+        std::vector<uint64_t> ys;
+        for (const Rows& rows : outs) ys.push_back(address_of(rows));
+        return halves_product(weights, ys, shared);
+    }
     After after = After::kAll;
     for (size_t i = 0; i < weights.size(); ++i) {
         const Weight& w = weights[i].weight;
@@ -110,6 +121,11 @@ void VulkanBackend::hidden_of(const Linear& gate, const Linear& up, Activation a
     }
     const int64_t n = args.rows * (up.weight.rows / args.n_experts);
     uint64_t gated = 0;
+    if (gate && takes_halves(gate, args) && takes_halves(up, args)) {
+        gated = room(Room::kGate, n);
+        halves_product(std::array{gate, up}, std::array{gated, args.y}, args);
+        return activate(act, gated, args.y, n);
+    }
     Product second = args;
     if (gate) {
         Product first = args;

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "airframe/backend/vulkan/cooperative_matrix.h"
 #include "base/check.h"
 #include "base/embedded_file.h"
 
@@ -13,9 +14,10 @@ std::span<const base::EmbeddedFile> airframe_vulkan_shaders();  // made by the b
 namespace airframe::vulkan {
 namespace {
 
-constexpr std::string_view kFiles[] = {"activate",   "add_scaled",    "attend", "attend_merge",
-                                       "embed",      "finish_logits", "matmul", "matvec",
-                                       "moe_choose", "moe_combine",   "norm",   "rope_store"};
+constexpr std::string_view kFiles[] = {"activate",    "add_scaled",    "attend",     "attend_merge",
+                                       "embed",       "finish_logits", "halve_rows", "halve_weights",
+                                       "matmul",      "matmul_halves", "matvec",     "moe_choose",
+                                       "moe_combine", "norm",          "rope_store"};
 
 // The words of a shader; embedded bytes are not aligned.
 std::vector<uint32_t> words_of(Shader shader) {
@@ -24,7 +26,9 @@ std::vector<uint32_t> words_of(Shader shader) {
         if (file.name != name) continue;
         std::vector<uint32_t> words(file.bytes().size() / sizeof(uint32_t));
         std::memcpy(words.data(), file.begin, words.size() * sizeof(uint32_t));
-        return words;
+        auto portable = with_khr_matrices(words);
+        CHECK(portable, "{}: {}", name, portable.error().message);
+        return *std::move(portable);
     }
     CHECK(false, "the program has no shader {}", name);
 }
