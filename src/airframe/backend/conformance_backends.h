@@ -23,6 +23,9 @@ std::shared_ptr<Backend> conformance_backend(const std::string& name, const Back
 // On the relative error of products with block formats (rms of the difference over rms of the reference).
 double conformance_product_bound(const std::string& name);
 
+// The same with matrices of F16 and BF16.
+double conformance_short_float_bound(const std::string& name);
+
 // Faults that something watching the backend has told so far.
 int faults_seen();
 

@@ -195,10 +195,12 @@ TEST_P(Conformance, LinearOfPlainFloatsIsAsExactAsFloatsAre) {
     for (const QuantType type : {QuantType::kF32, QuantType::kF16, QuantType::kBF16})
         for (const int64_t n_rows : kRowCounts) {
             SCOPED_TRACE(testing::Message() << traits(type).name << " " << n_rows);
+            const double bound =
+                type == QuantType::kF32 ? kFloatBound : conformance_short_float_bound(GetParam());
             const int64_t cols = 1111, outs = 50;
             const auto blocks = random_blocks(rng_, type, outs, cols);
             const Floats x = random_floats(rng_, n_rows * cols);
-            compare(kFloatBound, [&](Bench& bench) {
+            compare(bound, [&](Bench& bench) {
                 const Linear linear{bench.weight(type, outs, cols, blocks), {}};
                 const Rows to = bench.rows(n_rows, outs);
                 bench->linear(bench.rows(n_rows, cols, x), {&linear, 1}, {&to, 1});

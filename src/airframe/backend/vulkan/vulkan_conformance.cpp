@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "airframe/backend/conformance_backends.h"
+#include "airframe/backend/vulkan/adapter.h"
 #include "airframe/backend/vulkan/vulkan_backend.h"
 #include "base/check.h"
 #include "base/system.h"
@@ -13,9 +14,21 @@ namespace {
 // Weights and activations are f32 here: sums of a few hundred to a few thousand products.
 constexpr double kProductBound = 3e-6;
 
+// With cooperative matrices both factors are rounded to f16, each with an error of up to 2^-12 of itself.
+constexpr double kHalvesBound = 5e-4;
+
+std::string device_name() { return base::env("SHIMMY_GPU_DEVICE").value_or("0"); }
+
+bool has_matrices() {
+    static const auto adapters = list_adapters();
+    if (!adapters) return false;
+    const auto index = choose_adapter(*adapters, device_name()).index;
+    return index && (*adapters)[*index].cooperative_matrix;
+}
+
 base::Result<std::shared_ptr<Backend>> open_backend(bool deterministic) {
     setenv("SHIMMY_VULKAN_VALIDATION", "1", 0);
-    const std::string device = base::env("SHIMMY_GPU_DEVICE").value_or("0");
+    const std::string device = device_name();
     return make_vulkan_backend({.device = device, .deterministic = deterministic});
 }
 
@@ -41,7 +54,9 @@ std::shared_ptr<Backend> conformance_backend(const std::string&, const BackendOp
     return *backend;
 }
 
-double conformance_product_bound(const std::string&) { return kProductBound; }
+double conformance_product_bound(const std::string&) { return has_matrices() ? kHalvesBound : kProductBound; }
+
+double conformance_short_float_bound(const std::string& name) { return conformance_product_bound(name); }
 
 int faults_seen() { return vulkan::validation_messages(); }
 
