@@ -212,8 +212,11 @@ class SchemaCompiler {
             std::erase_if(position, [&](const auto& item) { return !possible_[item.value]; });
     }
 
-    // Takes out what has no text.
+    // Takes out what has no text; what is left of a shape does not tell any more whether it had one.
     void finish() {
+        std::vector<bool> arrays(grammar_->arrays.size()), objects(grammar_->objects.size());
+        for (size_t i = 0; i < arrays.size(); ++i) arrays[i] = is_possible(grammar_->arrays[i]);
+        for (size_t i = 0; i < objects.size(); ++i) objects[i] = is_possible(grammar_->objects[i]);
         for (ObjectShape& shape : grammar_->objects) {
             std::vector<KeyClass> kept;
             uint32_t named = 0;
@@ -225,9 +228,6 @@ class SchemaCompiler {
             shape.classes = std::move(kept);
             shape.n_named = named;
         }
-        std::vector<bool> arrays(grammar_->arrays.size()), objects(grammar_->objects.size());
-        for (size_t i = 0; i < arrays.size(); ++i) arrays[i] = is_possible(grammar_->arrays[i]);
-        for (size_t i = 0; i < objects.size(); ++i) objects[i] = is_possible(grammar_->objects[i]);
         for (ArrayShape& shape : grammar_->arrays) {
             shape.max = longest(shape);
             take_out_impossible(shape);
