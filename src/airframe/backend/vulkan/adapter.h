@@ -26,6 +26,7 @@ struct Adapter {
     uint64_t buffer_bytes_max = 0;              // one allocation
     uint32_t shared_memory_bytes = 0;
     uint32_t subgroup_size = 0;
+    uint32_t workgroup_threads_max = 0;
     bool dot_product = false;          // packed 8-bit integer products
     bool cooperative_matrix = false;   // KHR
     std::vector<std::string> missing;  // features and limits without which it cannot be used; empty: usable

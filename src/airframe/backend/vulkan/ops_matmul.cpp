@@ -9,7 +9,7 @@
 namespace airframe::vulkan {
 namespace {
 
-constexpr uint32_t kVectorOuts = 8;                  // outputs of one workgroup of matvec.comp
+constexpr uint32_t kVectorOuts = 4;                  // outputs of one workgroup of matvec.comp
 constexpr uint32_t kTileOuts = 128, kTileRows = 64;  // of matmul.comp
 constexpr int64_t kVectorRowsMax = 8;                // more rows go to matmul.comp
 constexpr uint32_t kVectorSubgroups = 4;

@@ -87,8 +87,12 @@ void VulkanBackend::norm_rows(const Norm& norm, const NormRows& args) {
                                 static_cast<uint32_t>(args.cols),
                                 flags,
                                 norm.eps};
+    // One workgroup takes a row: the more threads, the less each of them waits for memory.
     constexpr int64_t kWideCols = 1024;
-    const uint32_t threads = args.cols >= kWideCols ? 256 : 64;
+    constexpr uint32_t kWideThreads = 1024, kNarrowThreads = 64;
+    const uint32_t threads = args.cols >= kWideCols
+                                 ? std::min(kWideThreads, device_->adapter().workgroup_threads_max)
+                                 : kNarrowThreads;
     stream_->dispatch(pipelines_->get(Shader::kNorm, {threads}), shader,
                       linear_groups(static_cast<uint64_t>(args.rows)));
 }

@@ -144,7 +144,9 @@ Adapter describe_adapter(const Instance& instance, VkPhysicalDevice device, uint
                     .memory_free_bytes = heap.free_bytes,
                     .buffer_bytes_max = sizes.maxMemoryAllocationSize,
                     .shared_memory_bytes = all.properties.limits.maxComputeSharedMemorySize,
-                    .subgroup_size = subgroups.subgroupSize};
+                    .subgroup_size = subgroups.subgroupSize,
+                    .workgroup_threads_max = std::min(all.properties.limits.maxComputeWorkGroupInvocations,
+                                                      all.properties.limits.maxComputeWorkGroupSize[0])};
     if (all.properties.apiVersion >= VK_API_VERSION_1_3) {
         VkPhysicalDeviceVulkan13Features v13{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES};
         VkPhysicalDeviceFeatures2 features{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,

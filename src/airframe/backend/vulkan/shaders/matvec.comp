@@ -1,4 +1,4 @@
-// A matrix times a few rows: each subgroup two outputs at a time, its lanes along the row of weights. With HIDDEN
+// A matrix times a few rows: each subgroup one output at a time, its lanes along the row of weights. With HIDDEN
 // the activation comes along: act(W x), or act(gate x) * (W x).
 #version 460
 #include "common.glsl"
@@ -12,8 +12,8 @@ layout(constant_id = 4) const uint ACT = 0;
 #include "quants16.glsl"
 #include "matmul_args.glsl"
 
-const uint kOuts = 8;      // of one workgroup
-const uint kTogether = 2;  // of one subgroup at once
+const uint kOuts = 4;      // of one workgroup
+const uint kTogether = 1;  // of one subgroup at once: more take registers, and fewer subgroups hide the wait for memory
 
 void put_hidden(uint row, uint out_row, float sum, float gated) {
     if ((flags & F_BIAS) != 0u) sum += bias.at[out_row];

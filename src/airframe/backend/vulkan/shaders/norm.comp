@@ -17,7 +17,7 @@ layout(push_constant) uniform Args {
     float eps;
 };
 
-shared float parts[64];  // of up to 64 subgroups
+shared float parts[256];  // of all subgroups: 1024 threads, four or more in each
 
 float sum_of_workgroup(float value) {
     const float part = subgroupAdd(value);
