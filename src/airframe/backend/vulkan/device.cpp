@@ -38,6 +38,7 @@ base::Result<void> Device::choose(std::string_view wanted) {
     TRY(instance_, Instance::create());
     TRY(const auto devices, physical_devices(*instance_));
     std::vector<Adapter> adapters;
+    adapters.reserve(devices.size());
     for (VkPhysicalDevice device : devices)
         adapters.push_back(describe_adapter(*instance_, device, static_cast<uint32_t>(adapters.size())));
     const AdapterChoice choice = choose_adapter(adapters, wanted);
