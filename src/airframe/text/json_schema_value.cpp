@@ -181,6 +181,13 @@ class Reader {
 
 }  // namespace
 
+Value::Value() = default;
+Value::Value(const Value& other) = default;
+Value::Value(Value&& other) noexcept = default;
+Value& Value::operator=(const Value& other) = default;
+Value& Value::operator=(Value&& other) noexcept = default;
+Value::~Value() = default;
+
 const Value* Value::find(std::string_view key) const {
     const auto it =
         std::ranges::find(members, key, [](const auto& member) { return std::string_view(member.first); });

@@ -20,6 +20,14 @@ struct Value {
     std::vector<Value> items;
     std::vector<std::pair<std::string, Value>> members;  // in order; no key twice
 
+    // Defined where the type is complete: its members are of its own kind.
+    Value();
+    Value(const Value& other);
+    Value(Value&& other) noexcept;
+    Value& operator=(const Value& other);
+    Value& operator=(Value&& other) noexcept;
+    ~Value();
+
     bool is(Kind other) const { return kind == other; }
     bool is_bool() const { return kind == Kind::kFalse || kind == Kind::kTrue; }
     const Value* find(std::string_view key) const;
