@@ -8,13 +8,14 @@ build_packages=(
     libpcre2-dev libutf8proc-dev libssl-dev
     libvulkan-dev glslc
 )
-# What testing needs besides: test libraries, clang 19 for formatting, sanitizers and fuzzing, the clients, and a
-# Vulkan device in software with the layer that watches its use.
+# What testing needs besides: test libraries, clang 19 for formatting, sanitizers and fuzzing, the clients, a
+# Vulkan device in software with the layer that watches its use, and an ARM processor in software with its compiler.
 test_packages=(
     libgtest-dev libgmock-dev
     clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev
     python3 curl openssl
     mesa-vulkan-drivers vulkan-validationlayers
+    g++-12-aarch64-linux-gnu qemu-user-static
 )
 
 say() { printf '%s\n' "$*" >&2; }

@@ -22,6 +22,9 @@ int usable_cpus();
 // this one. False where there is no such thing.
 bool allow_tiles();
 
+// The dot products of bytes that ARM has had since v8.2. False on other processors.
+bool has_dot_products();
+
 // Bytes of physical memory that can still be taken without swapping (cgroup limit counted).
 uint64_t available_memory_bytes();
 

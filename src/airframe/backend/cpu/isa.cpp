@@ -14,6 +14,9 @@ extern const Kernels kAvxVnniKernels;
 extern const Kernels kAvx512Kernels;
 extern const Kernels kAvx512VnniKernels;
 extern const Kernels kAmxKernels;
+#elif defined(__aarch64__)
+extern const Kernels kNeonKernels;
+extern const Kernels kNeonDotKernels;
 #endif
 
 namespace {
@@ -43,6 +46,9 @@ constexpr std::array kIsas = std::to_array<Isa>({
     {"avx512", "AVX-512", &kAvx512Kernels, has_avx512},
     {"avxvnni", "AVX2 with VNNI", &kAvxVnniKernels, has_avxvnni},
     {"avx2", "AVX2", &kAvx2Kernels, has_avx2},
+#elif defined(__aarch64__)
+    {"neondot", "NEON with dot products", &kNeonDotKernels, base::has_dot_products},
+    {"neon", "NEON", &kNeonKernels, [] { return true; }},
 #endif
     {"scalar", "no vector instructions", &kScalarKernels, [] { return true; }},
 });

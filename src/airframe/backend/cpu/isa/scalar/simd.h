@@ -93,9 +93,14 @@ SIMD Floats load_f16(const uint16_t* p) {
     for (int i = 0; i < kLanes; ++i) v[i] = f16(p[i]);
     return v;
 }
+#ifdef __aarch64__
+using Half = __fp16;  // g++ 12 knows _Float16 on x86 only
+#else
+using Half = _Float16;
+#endif
 SIMD void store_f16(uint16_t* p, Floats v) {
     for (int i = 0; i < kLanes; ++i) {
-        const _Float16 half = static_cast<_Float16>(v[i]);
+        const Half half = static_cast<Half>(v[i]);
         std::memcpy(p + i, &half, sizeof half);
     }
 }
