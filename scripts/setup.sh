@@ -15,8 +15,9 @@ test_packages=(
     clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev
     python3 curl openssl
     mesa-vulkan-drivers vulkan-validationlayers
-    g++-12-aarch64-linux-gnu qemu-user-static
 )
+# ARM is its own: there is no cross compiler for it there.
+[ "$(uname -m)" = aarch64 ] || test_packages+=(g++-12-aarch64-linux-gnu qemu-user-static)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$(basename "$0"): $*"; exit 1; }

@@ -118,7 +118,7 @@ std::vector<float> attended(const Kernels& kernels, KvType type, const std::vect
     task.q_stride = task.out_stride = kGroup * kDim;
     task.keys = task.values = cache.data();
     task.kv_type = type;
-    task.key_bytes = task.value_bytes = type == KvType::kF32 ? 4 * kDim : 2 * kDim;
+    task.key_bytes = task.value_bytes = kv_vector_bytes(type, kDim);
     task.pages = pages, task.page_tokens = kPage, task.n_kv_heads = 1;
     task.head_dim_k = task.head_dim_v = kDim;
     task.first_position = 70, task.n_rows = kQueries, task.group = kGroup;
@@ -172,15 +172,10 @@ void check(const Kernels& kernels) {
     for (const int64_t n_tokens : {1, 8, 9, 33})
         compare(kernels.name, "gemm", static_cast<int>(n_tokens), gemm(kernels, weights, x, n_tokens),
                 gemm(kScalarKernels, weights, x, n_tokens), 2e-6f);
-    const auto cache = random_floats(80 * 40);
-    std::vector<std::byte> bytes(cache.size() * sizeof(float));
-    std::memcpy(bytes.data(), cache.data(), bytes.size());
-    compare(kernels.name, "attend", 0, attended(kernels, KvType::kF32, bytes),
-            attended(kScalarKernels, KvType::kF32, bytes), 4e-6f);
-    kScalarKernels.to_f16(cache.data(), static_cast<int64_t>(cache.size()),
-                          reinterpret_cast<uint16_t*>(bytes.data()));
-    compare(kernels.name, "attend", 1, attended(kernels, KvType::kF16, bytes),
-            attended(kScalarKernels, KvType::kF16, bytes), 4e-6f);
+    const auto cache = random_weights(80 * 40 * sizeof(float));
+    for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8, KvType::kInt4})
+        compare(kernels.name, "attend", static_cast<int>(type), attended(kernels, type, cache),
+                attended(kScalarKernels, type, cache), 4e-6f);
     check_rows(kernels);
 }
 
