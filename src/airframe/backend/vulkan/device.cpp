@@ -59,13 +59,10 @@ base::Result<void> Device::create() {
                                         .pQueuePriorities = &priority};
     VkPhysicalDeviceVulkan13Features can13{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES};
     const bool has13 = adapter_.api_version.starts_with("1.") && !adapter_.api_version.starts_with("1.2.");
-    if (has13) {
-        VkPhysicalDeviceFeatures2 can{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &can13};
-        instance_->api().vkGetPhysicalDeviceFeatures2(physical_, &can);
-    }
-    VkPhysicalDeviceVulkan12Features can12{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
-    VkPhysicalDeviceFeatures2 all12{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &can12};
-    instance_->api().vkGetPhysicalDeviceFeatures2(physical_, &all12);
+    VkPhysicalDeviceVulkan12Features can12{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+                                           .pNext = has13 ? &can13 : nullptr};
+    VkPhysicalDeviceFeatures2 can{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &can12};
+    instance_->api().vkGetPhysicalDeviceFeatures2(physical_, &can);
     multiplies_halves_ = adapter_.cooperative_matrix && can12.shaderFloat16 && can12.vulkanMemoryModel &&
                          adapter_.subgroup_size == kMatrixSubgroup &&
                          adapter_.shared_memory_bytes >= kMatrixSharedBytes &&
