@@ -21,17 +21,6 @@ std::string text_of(const json::value& content) {
     return text;
 }
 
-// Of the object itself: a json::value made from it would be a copy, and the view would outlive it.
-std::string_view role_of(const json::object& message) {
-    const json::value* role = message.if_contains("role");
-    return role && role->is_string() ? std::string_view(role->get_string()) : std::string_view();
-}
-
-std::string_view role_of(const json::value& message) {
-    const json::object* object = message.if_object();
-    return object ? role_of(*object) : std::string_view();
-}
-
 std::string content_text(const json::value& message) {
     const json::value* content = message.as_object().if_contains("content");
     return content ? text_of(*content) : std::string();

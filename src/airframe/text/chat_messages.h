@@ -3,7 +3,20 @@
 
 #include <boost/json.hpp>
 
+#include <string_view>
+
 namespace airframe {
+
+// Its "role" where that is a string, else empty; borrowed from the message. Two of them, because a
+// json::value made from an object would be a copy that the view outlives.
+inline std::string_view role_of(const boost::json::object& message) {
+    const boost::json::value* role = message.if_contains("role");
+    return role && role->is_string() ? std::string_view(role->get_string()) : std::string_view();
+}
+inline std::string_view role_of(const boost::json::value& message) {
+    const boost::json::object* object = message.if_object();
+    return object ? role_of(*object) : std::string_view();
+}
 
 // Content given as parts becomes one string; parts that are not text stay behind.
 void join_content_parts(boost::json::object& message);

@@ -3,20 +3,16 @@
 #include <algorithm>
 #include <string_view>
 
+#include "airframe/text/chat_messages.h"
+
 namespace shimmy {
 
 namespace json = boost::json;
+using airframe::role_of;
 
 namespace {
 
 constexpr size_t kFreeAnswerTokens = 1024;  // room for an answer without a limit of its own
-
-std::string_view role_of(const json::value& message) {
-    const json::object* object = message.if_object();
-    const json::value* role = object == nullptr ? nullptr : object->if_contains("role");
-    if (role == nullptr || !role->is_string()) return {};
-    return {role->get_string().data(), role->get_string().size()};
-}
 
 // Turns, each a list of indices. What stands before the first user's message is a turn of its own.
 std::vector<std::vector<size_t>> turns_of(const json::array& messages) {
