@@ -119,9 +119,12 @@ struct ArrayBook {
             if (words[1 + i] < shape.contains[i].min) return false;
         return true;
     }
+    // It must be distinct, and has been.
+    bool repeats(const ArrayShape::Item& item) const {
+        return item.unique != 0 && ((values_had() >> (item.unique - 1)) & 1) != 0;
+    }
     bool may_take(const ArrayShape::Item& item) const {
-        if (items() >= shape.max) return false;
-        if (item.unique != 0 && ((values_had() >> (item.unique - 1)) & 1) != 0) return false;
+        if (items() >= shape.max || repeats(item)) return false;
         ArrayBook after = *this;
         after.take(item);
         if (after.has_too_many()) return false;
@@ -143,10 +146,9 @@ struct ArrayBook {
         if (may_close() || looked_at.size() >= kWaysMax || depth >= kDepthMax) return true;
         if (!looked_at.insert(words).second || items() >= shape.max) return false;
         return std::ranges::any_of(position(), [&](const ArrayShape::Item& item) {
-            const bool again = item.unique != 0 && ((values_had() >> (item.unique - 1)) & 1) != 0;
             ArrayBook after = *this;
             after.take(item);
-            return !again && !after.has_too_many() && after.can_end(looked_at, depth + 1);
+            return !repeats(item) && !after.has_too_many() && after.can_end(looked_at, depth + 1);
         });
     }
     bool has_too_many() const {

@@ -98,6 +98,9 @@ constexpr Keyword kKeywords[] = {
     "([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-" \
     "9]|2[0-8]))|" LEAP_YEAR "-02-29)"
 #define OFFSET "([zZ]|[+\\-]([01][0-9]|2[0-3]):[0-5][0-9])"
+#define CLOCK_PARTS "T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+M([0-9]+S)?|[0-9]+S)"
+#define DATE_PARTS "[0-9]+Y([0-9]+M([0-9]+D)?)?|[0-9]+M([0-9]+D)?|[0-9]+D"
+#define DURATION "P([0-9]+W|(" DATE_PARTS ")(" CLOCK_PARTS ")?|" CLOCK_PARTS ")"
 #define LABEL "[a-zA-Z0-9]([a-zA-Z0-9\\-]{0,61}[a-zA-Z0-9])?"
 #define ATEXT "[a-zA-Z0-9!#$%&'*+\\-/=?^_`{|}~]+"
 #define QUOTED "\"([ !#-\\[\\]-~]|\\\\[ -~])*\""
@@ -127,40 +130,38 @@ std::string time_pattern() {
         out += fmt::format("|{}:60(\\.[0-9]+)?(\\+{}|-{})", clock(east - 1), clock(east), clock(kDay - east));
     return out + ")";
 }
-const std::string kTime = time_pattern();
-const std::string kDateTime = DATE "[tT]" + kTime;
-
-const Format kFormats[] = {
-    {"date", DATE},
-    {"time", kTime, "a leap second only with an offset of whole quarters of an hour"},
-    {"date-time", kDateTime, "likewise"},
-    {"duration",
-     "P([0-9]+W|([0-9]+Y([0-9]+M([0-9]+D)?)?|[0-9]+M([0-9]+D)?|[0-9]+D)(T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+"
-     "M("
-     "[0-9]+S)?|[0-9]+S))?|T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+M([0-9]+S)?|[0-9]+S))"},
-    {"uuid", "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"},
-    {"email",
-     "(" ATEXT "(\\." ATEXT ")*|" QUOTED ")@(" LABEL "(\\." LABEL ")*|\\[(" IPV4 "|IPv6:" IPV6 ")\\])"},
-    {"ipv4", IPV4},
-    {"ipv6", IPV6},
-    {"hostname", "",
-     "whether a label `xn--` is right takes a decoder; write the names you mean as a `pattern`"},
-    {"uri", URI},
-    {"uri-reference", URI_REFERENCE},
-    {"json-pointer", POINTER},
-    {"relative-json-pointer", "(0|[1-9][0-9]*)(#|" POINTER ")"},
-    {"regex", ""},
-    {"iri", ""},
-    {"iri-reference", ""},
-    {"uri-template", ""},
-    {"idn-email", ""},
-    {"idn-hostname", ""},
-};
-
 }  // namespace
 
+// Made when a schema first asks: most runs of the program know none.
+std::span<const Format> formats() {
+    static const std::string time = time_pattern(), date_time = DATE "[tT]" + time;
+    static const Format rows[] = {
+        {"date", DATE},
+        {"time", time, "a leap second only with an offset of whole quarters of an hour"},
+        {"date-time", date_time, "likewise"},
+        {"duration", DURATION},
+        {"uuid", "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"},
+        {"email",
+         "(" ATEXT "(\\." ATEXT ")*|" QUOTED ")@(" LABEL "(\\." LABEL ")*|\\[(" IPV4 "|IPv6:" IPV6 ")\\])"},
+        {"ipv4", IPV4},
+        {"ipv6", IPV6},
+        {"hostname", "",
+         "whether a label `xn--` is right takes a decoder; write the names you mean as a `pattern`"},
+        {"uri", URI},
+        {"uri-reference", URI_REFERENCE},
+        {"json-pointer", POINTER},
+        {"relative-json-pointer", "(0|[1-9][0-9]*)(#|" POINTER ")"},
+        {"regex", ""},
+        {"iri", ""},
+        {"iri-reference", ""},
+        {"uri-template", ""},
+        {"idn-email", ""},
+        {"idn-hostname", ""},
+    };
+    return rows;
+}
+
 std::span<const Keyword> keywords() { return kKeywords; }
-std::span<const Format> formats() { return kFormats; }
 
 const Keyword* find_keyword(std::string_view name) {
     const auto it = std::ranges::find(kKeywords, name, &Keyword::name);
@@ -168,8 +169,9 @@ const Keyword* find_keyword(std::string_view name) {
 }
 
 const Format* find_format(std::string_view name) {
-    const auto it = std::ranges::find(kFormats, name, &Format::name);
-    return it == std::end(kFormats) ? nullptr : it;
+    const auto rows = formats();
+    const auto it = std::ranges::find(rows, name, &Format::name);
+    return it == rows.end() ? nullptr : &*it;
 }
 
 std::string keywords_markdown() {
@@ -181,7 +183,7 @@ std::string keywords_markdown() {
         out += fmt::format("| `{}` | {} | {} |\n", row.name, what, row.note);
     }
     out += "\n| format | treatment |\n|---|---|\n";
-    for (const Format& row : kFormats)
+    for (const Format& row : formats())
         out += fmt::format("| `{}` | {}{}{} |\n", row.name,
                            row.pattern.empty() ? "refused: `unsupported format`" : "enforced",
                            row.note.empty() ? "" : ", ", row.note);
