@@ -120,12 +120,8 @@ base::Result<Job> apply_template_job(const json::object& body) {
 
 std::unique_ptr<Reply> run(base::Result<Job> (*parse)(const json::object&), ApiContext& context,
                            const ApiRequest& request) {
-    const auto body = parse_body(context, request, true);
-    if (!body) return ready_reply(openai_refusal(body.error()));
-    auto job = parse(*body);
+    auto job = read_body(context, request, true, parse);
     if (!job) return ready_reply(openai_refusal(job.error()));
-    if (const auto known = check_names(context, request, *body); !known)
-        return ready_reply(openai_refusal(known.error()));
     return model_reply(context.service, job->model, std::move(job->work));
 }
 

@@ -96,12 +96,8 @@ EncodePiece embeddings_encoder(std::string model, bool base64) {
 }  // namespace
 
 std::unique_ptr<Reply> handle_embeddings(ApiContext& context, ApiRequest request) {
-    const auto body = parse_body(context, request, false);
-    if (!body) return ready_reply(openai_refusal(body.error()));
-    auto parsed = parse_embeddings(*body);
+    auto parsed = read_body(context, request, false, parse_embeddings);
     if (!parsed) return ready_reply(openai_refusal(parsed.error()));
-    if (const auto known = check_names(context, request, *body); !known)
-        return ready_reply(openai_refusal(known.error()));
     EncodePiece encode = embeddings_encoder(parsed->call.model, parsed->base64);
     return embedding_reply(context.service.embed(std::move(parsed->call)), std::move(encode));
 }

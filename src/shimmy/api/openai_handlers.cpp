@@ -18,12 +18,8 @@ constexpr CompletionKind kText = {"cmpl-", parse_openai_completions, openai_comp
 }  // namespace
 
 std::unique_ptr<Reply> complete(const CompletionKind& kind, ApiContext& context, const ApiRequest& request) {
-    const auto body = parse_body(context, request, kind.model_is_optional);
-    if (!body) return ready_reply(openai_refusal(body.error()));
-    auto call = kind.parse(*body);
+    auto call = read_body(context, request, kind.model_is_optional, kind.parse);
     if (!call) return ready_reply(openai_refusal(call.error()));
-    if (const auto known = check_names(context, request, *body); !known)
-        return ready_reply(openai_refusal(known.error()));
     OpenAiIdentity identity{new_id(kind.id_prefix), base::unix_seconds(), call->request.model};
     auto encoder = kind.encoder(std::move(identity), *call);
     call->request.cache_salt = request.client;  // clients with keys of their own share no prefixes

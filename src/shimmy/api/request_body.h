@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include <map>
+#include <type_traits>
 
 #include "base/result.h"
 #include "shimmy/api/parameters.h"
@@ -33,8 +34,19 @@ class KnownNames {
 // parse_json_object().
 base::Result<boost::json::object> parse_body(ApiContext& context, const ApiRequest& request,
                                              bool model_is_optional);
-// After a body's own parser, whose errors say more. Errors: those of KnownNames, when the server is strict.
+// Errors: those of KnownNames, when the server is strict.
 base::Result<void> check_names(const ApiContext& context, const ApiRequest& request,
                                const boost::json::object& body);
+
+// The body as `parse`, a function of its object, makes a Result of it. Errors: those of parse_body(), of
+// `parse`, and then, as they say less, of check_names().
+template <class Parse>
+auto read_body(ApiContext& context, const ApiRequest& request, bool model_is_optional, Parse parse)
+    -> std::invoke_result_t<Parse, const boost::json::object&> {
+    TRY(const boost::json::object body, parse_body(context, request, model_is_optional));
+    TRY(auto parsed, parse(body));
+    TRY_VOID(check_names(context, request, body));
+    return parsed;
+}
 
 }  // namespace shimmy

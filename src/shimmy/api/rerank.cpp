@@ -101,12 +101,8 @@ bool write_ranking(const RerankCall& parsed, const EmbedAnswer& answer, std::str
 }  // namespace
 
 std::unique_ptr<Reply> handle_rerank(ApiContext& context, ApiRequest request) {
-    const auto body = parse_body(context, request, true);
-    if (!body) return ready_reply(openai_refusal(body.error()));
-    auto parsed = parse_rerank(*body);
+    auto parsed = read_body(context, request, true, parse_rerank);
     if (!parsed) return ready_reply(openai_refusal(parsed.error()));
-    if (const auto known = check_names(context, request, *body); !known)
-        return ready_reply(openai_refusal(known.error()));
     auto embedding = context.service.embed(parsed->call);
     parsed->call.texts.clear();
     return embedding_reply(std::move(embedding),

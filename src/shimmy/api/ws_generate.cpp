@@ -24,9 +24,7 @@ using Started = base::Result<std::unique_ptr<Generation>>;
 enum class Format : uint8_t { kJson, kRaw };
 
 Started start_generation(ApiContext& context, const ApiRequest& request) {
-    TRY(const boost::json::object body, parse_body(context, request, true));
-    TRY(OpenAiCall call, parse_generate(body));
-    TRY_VOID(check_names(context, request, body));
+    TRY(OpenAiCall call, read_body(context, request, true, parse_generate));
     call.request.cache_salt = request.client;
     return context.service.generate(std::move(call.request));
 }
