@@ -124,6 +124,29 @@ class Serve(unittest.TestCase):
         for number in (signal.SIGTERM, signal.SIGINT):
             self.assertEqual(self.start().stop(number), 0)
 
+    def test_a_second_signal_ends_it_at_once(self):
+        server = self.start()
+        port = int(server.url.rsplit(":", 1)[1])
+        body = json.dumps({"model": "shimmy-guide", "prompt": "Shimmy is", "max_tokens": 900, "n": 16, "temperature": 1,
+                           "stream": True, "logit_bias": {"0": -100}}).encode()
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+            client.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                           b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            self.assertIn(b"200 OK", client.recv(4096))
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+            self.assertEqual(server.stop(signal.SIGTERM), 0)
+        self.assertIn("stopping at once", server.errors)
+
+    def test_a_killed_server_leaves_its_port_free(self):
+        server = self.start()
+        address = server.url.removeprefix("http://")
+        self.assertEqual(server.stop(signal.SIGKILL), -signal.SIGKILL)
+        for _ in range(5):
+            again = self.start("--bind", address)
+            self.assertEqual(again.get("/health")["status"], "ok")
+            self.assertEqual(again.stop(signal.SIGKILL), -signal.SIGKILL)
+
     def test_start_up_time_and_memory(self):
         """From process start to the first /health answer, the best of five; memory after answering a chat request."""
         with socket.socket() as probe:

@@ -133,6 +133,24 @@ class Tls(SurfaceTest):
         self.assertIn("https://", body)
         self.assertEqual(server.stop(), 0)
 
+    def test_the_certificate_is_read_again_at_sighup(self):
+        cert, key = self.certificate("a")
+        server = self.start("--tls-cert", cert, "--tls-key", key)
+        port = int(server.url.rsplit(":", 1)[1])
+
+        def served():
+            return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", port), timeout=60))
+
+        def in_file():
+            return ssl.PEM_cert_to_DER_cert(open(cert, encoding="ascii").read())
+
+        self.assertEqual(served(), in_file())
+        self.certificate("a")
+        self.assertNotEqual(served(), in_file())
+        server.process.send_signal(signal.SIGHUP)
+        self.assertTrue(any(served() == in_file() or time.sleep(0.01) for _ in range(1000)))
+        self.assertEqual(server.stop(), 0)
+
     def test_faulty_files_are_told(self):
         cert, key = self.certificate("a")
         other_key = self.certificate("b")[1]

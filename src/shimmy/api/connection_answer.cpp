@@ -2,8 +2,10 @@
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 
+#include <exception>
 #include <utility>
 
+#include "base/log.h"
 #include "shimmy/api/connection.h"
 #include "shimmy/api/http_format.h"
 #include "shimmy/api/request_id.h"
@@ -47,7 +49,12 @@ void Connection::deliver(std::unique_ptr<Reply> reply) {
 void Connection::pump() {
     if (!reply_ || (phase_ != Phase::kAnswering && phase_ != Phase::kUpgraded)) return;
     ReplyOutput output;
-    reply_->pump(output);
+    try {
+        reply_->pump(output);
+    } catch (const std::exception& fault) {  // memory, most likely: this client pays, the others do not
+        base::log_error("request {}: {}", request_id_, base::printable(fault.what()));
+        return close();
+    }
     if (output.has_head) on_head(output.head, output.body.size());
     if (!output.body.empty() && !head_only_) {
         if (chunked_) {
@@ -102,6 +109,7 @@ void Connection::break_silence(Time now) {
 // Answers what cannot be served, then ends the connection: what follows on it is not to be trusted.
 void Connection::refuse(const base::Error& error) {
     HttpRequest* request = parser_ && parser_->header_done() ? &parser_->request() : nullptr;
+    if (request != nullptr && request->id.empty()) request = nullptr;  // its header was not to be trusted
     Response response = loop_.shared().app.refuse(error, request);
     if (request == nullptr) {
         request_id_ = new_request_id();

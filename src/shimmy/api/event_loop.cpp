@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "base/log.h"
 #include "shimmy/api/connection.h"
 
 namespace shimmy {
@@ -18,7 +19,20 @@ EventLoop::EventLoop(HttpShared& shared) : shared_(shared) {}
 
 void EventLoop::start() {
     tick();
-    thread_ = std::jthread([this] { io_->run(); });
+    thread_ = std::jthread([this] { run(); });
+}
+
+// What escapes one connection ends that one, by its next deadline, and none of the others.
+void EventLoop::run() {
+    for (bool again = true; again;) {
+        again = false;
+        try {
+            io_->run();
+        } catch (const std::exception& fault) {
+            base::log_error("a fault on a connection: {}", base::printable(fault.what()));
+            again = true;
+        }
+    }
 }
 
 // A copy: what they are asked to do may change the set.
@@ -30,12 +44,12 @@ std::vector<std::shared_ptr<Connection>> EventLoop::all() const {
 }
 
 void EventLoop::tick() {
-    now_ = base::Clock::now();
-    for (const auto& each : all()) each->check_deadline(now_);
     ticker_.expires_after(kTick);
     ticker_.async_wait([this](boost::system::error_code error) {
         if (!error) tick();
     });
+    now_ = base::Clock::now();
+    for (const auto& each : all()) each->check_deadline(now_);
 }
 
 void EventLoop::drain() {

@@ -50,6 +50,7 @@ class EventLoop {
     HttpShared& shared() { return shared_; }
 
   private:
+    void run();
     void tick();
     std::vector<std::shared_ptr<Connection>> all() const;
 

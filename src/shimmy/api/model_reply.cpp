@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "airframe/engine/fault.h"
 #include "shimmy/api/openai_common.h"
 #include "shimmy/service/waker.h"
 
@@ -50,7 +51,12 @@ class ModelReply final : public Reply {
 std::unique_ptr<Reply> model_reply(Service& service, const std::string& model, ModelWork work) {
     auto shared = std::make_shared<Shared>();
     auto wait = service.acquire(model, [shared, work = std::move(work)](base::Result<ModelLease> lease) {
-        auto body = lease ? work(**lease) : std::unexpected(std::move(lease).error());
+        base::Result<std::string> body = std::unexpected(base::Error{});
+        if (!lease) {
+            body = std::unexpected(std::move(lease).error());
+        } else if (auto fault = airframe::error_of([&] { body = work(**lease); })) {
+            body = std::unexpected(*std::move(fault));
+        }
         Response response =
             body ? Response{.head = {}, .body = *std::move(body)} : openai_refusal(body.error());
         {

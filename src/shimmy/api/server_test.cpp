@@ -167,6 +167,12 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{post("/v1/completions", R"({"model":"alpha","prompt":")" + std::string(5000, 'a') + R"("})"),
                 400, R"(Prompt is 5001 tokens; the context is 4096 tokens.)"},
         Refused{get("/v1/models/nope"), 404, R"("code":"model_not_found")"},
+        Refused{get("/v1/models/../../etc/passwd"), 404, R"("code":"model_not_found")"},
+        Refused{get("/v1/models/%2e%2e%2fetc%2fpasswd"), 404, R"("code":"model_not_found")"},
+        Refused{get("/../../etc/passwd"), 404, R"("code":"unknown_url")"},
+        Refused{post("/v1/completions", R"({"model":"../../etc/passwd\n\u001b[31m","prompt":"x"})"), 404,
+                R"(The model '../../etc/passwd\n\u001b[31m' does not exist)"},
+        Refused{"GET /health HTTP/1.1\r\n\r\n", 400, "it needs exactly one Host header"},
         Refused{get("/v2/models"), 404, R"("code":"unknown_url")"},
         Refused{get("/v1/chat/completions"), 405, "Allow: POST, OPTIONS\r\n"},
         Refused{"DELETE /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "Allow: GET, HEAD, OPTIONS\r\n"},
@@ -265,6 +271,18 @@ TEST_F(ServerTest, AFaultBeforeTheFirstTokenIsAStatusAndAfterItAnEvent) {
     const std::string whole = ask(post("/v1/chat/completions", kHello));
     EXPECT_THAT(whole, StartsWith("HTTP/1.1 500 "));
     EXPECT_THAT(whole, HasSubstr(R"("code":"numeric_error")"));
+}
+
+TEST_F(ServerTest, AnExceptionEndsTheOneRequestThatItComesFrom) {
+    script->throws = true;
+    start();
+    for (const char* path :
+         {"/v1/chat/completions", "/v1/chat/completions", "/apply-template", "/api/generate"}) {
+        const std::string answer = ask(post(path, kHello));  // the first one waits for its model
+        EXPECT_THAT(answer, StartsWith("HTTP/1.1 500")) << path;
+        EXPECT_THAT(answer, HasSubstr(R"("code":"internal_error")")) << path;
+    }
+    EXPECT_THAT(ask(post("/v1/completions", kPrompt)), StartsWith("HTTP/1.1 200"));
 }
 
 TEST_F(ServerTest, AFullQueueSaysWhenToComeBack) {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "airframe/engine/fault.h"
 #include "shimmy/api/completion_handler.h"
 #include "shimmy/api/errors.h"
 #include "shimmy/api/handlers.h"
@@ -101,7 +102,9 @@ class WsGenerateReply final : public Reply {
         const bool posted = context_.service.workers().try_post(
             [&context = context_, request = std::move(request_), inbox = inbox_] {
                 if (inbox->abandoned) return;
-                Started started = start_generation(context, request);
+                Started started = nullptr;
+                if (auto fault = airframe::error_of([&] { started = start_generation(context, request); }))
+                    started = std::unexpected(*std::move(fault));
                 {
                     std::lock_guard lock(inbox->mutex);
                     inbox->started = std::move(started);

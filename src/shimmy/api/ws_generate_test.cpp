@@ -113,6 +113,19 @@ TEST_F(WsGenerate, AFaultOfTheModelIsAnErrorAtTheEnd) {
     EXPECT_EQ(close_code(frames[4]), 1011);
 }
 
+TEST_F(WsGenerate, AnExceptionEndsThisConversationOnly) {
+    script->throws = true;
+    start();
+    for (int i = 0; i < 2; ++i) {  // before the model is loaded, and after
+        const auto client = connect();
+        client->send(client_frame(1, R"({"messages":[{"role":"user","content":"Hi"}]})"));
+        const auto frames = frames_to_end(*client);
+        ASSERT_EQ(frames.size(), 2u);
+        EXPECT_THAT(frames[0].payload, HasSubstr("internal_error"));
+    }
+    EXPECT_THAT(ask(get("/health")), StartsWith("HTTP/1.1 200"));
+}
+
 TEST_F(WsGenerate, ClosesWithTheReasonWhenFramesAreWrong) {
     ServerOptions options;
     options.limits.message_bytes = 1000;

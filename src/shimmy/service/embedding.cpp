@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "airframe/engine/fault.h"
 #include "airframe/text/token_pair.h"
 #include "shimmy/service/waker.h"
 
@@ -66,8 +67,10 @@ void shorten(std::vector<float>& vector, size_t dimensions) {
 void Job::prepare(base::Result<ModelLease> lease) {
     if (!lease) return slot->put(std::unexpected(std::move(lease).error()));
     model = *std::move(lease);
-    if (auto submitted = submit(); !submitted)
-        slot->put(std::unexpected(named(std::move(submitted).error())));
+    base::Result<void> submitted;
+    if (auto fault = airframe::error_of([&] { submitted = submit(); }))
+        submitted = std::unexpected(*std::move(fault));
+    if (!submitted) slot->put(std::unexpected(named(std::move(submitted).error())));
 }
 
 base::Result<void> Job::submit() {

@@ -10,6 +10,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -65,9 +66,10 @@ struct FakeScript {
     std::chrono::microseconds step{0};    // between tokens
     uint32_t ctx_tokens = 4096;
     uint32_t queue = 256;
-    std::string fail_after;         // after this much of the answer the request fails
-    std::atomic<bool> admit{true};  // false: requests stay queued
-    bool ranks = false;             // has a rank head
+    std::string fail_after;           // after this much of the answer the request fails
+    std::atomic<bool> admit{true};    // false: requests stay queued
+    bool ranks = false;               // has a rank head
+    std::atomic<bool> throws{false};  // rendering a conversation does, as no code of ours should
 
     std::atomic<int> embed_cancelled{0};
 
@@ -329,7 +331,8 @@ inline ModelLoader fake_loader(std::shared_ptr<FakeScript> script, std::shared_p
         auto model = std::make_unique<LoadedModel>();
         model->id = entry.id;
         model->engine = std::make_unique<FakeEngine>(script);
-        model->render_chat = [](const ChatInput& chat) -> base::Result<airframe::Rendered> {
+        model->render_chat = [script](const ChatInput& chat) -> base::Result<airframe::Rendered> {
+            if (script->throws) throw std::runtime_error("a fault that was not foreseen");
             airframe::Rendered rendered;
             for (const auto& message : chat.messages) {
                 rendered.text += boost::json::serialize(message);

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "airframe/engine/fault.h"
 #include "airframe/engine/fill_in.h"
 #include "shimmy/service/answer_grammar.h"
 #include "shimmy/service/chat_plan.h"
@@ -55,7 +56,10 @@ void GenerationJob::set_wait(std::shared_ptr<ModelWait> wait) {
 void GenerationJob::prepare(base::Result<ModelLease> model) {
     if (!model) return settle(std::unexpected(std::move(model).error()));
     model_ = *std::move(model);
-    settle(submit_all(*model_));
+    base::Result<void> submitted;
+    if (auto fault = airframe::error_of([&] { submitted = submit_all(*model_); }))
+        submitted = std::unexpected(*std::move(fault));
+    settle(std::move(submitted));
 }
 
 base::Result<void> GenerationJob::submit_all(const LoadedModel& model) {
