@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "base/log.h"
+#include "shimmy/api/port_holder.h"
 
 namespace shimmy {
 
@@ -76,14 +77,20 @@ Listener describe(int fd, int family) {
     return listener;
 }
 
-std::string advice(int error, const BindAddress& bind) {
+// What cannot be had, and why.
+struct BindFailure {
+    int error = EADDRNOTAVAIL;
+    std::string holder;  // of the port, where it is known
+};
+
+std::string advice(const BindFailure& failure, const BindAddress& bind) {
     const std::string host = bind.host.empty() ? kLoopback : bind.host;
-    switch (error) {
+    switch (failure.error) {
         case EADDRINUSE:
             return fmt::format(
-                "{}:{} is already in use, perhaps by another Shimmy. Stop it, choose another port, or "
-                "let the system choose one: --bind {}:0",
-                host, bind.port, host);
+                "{}:{} is already in use by {}. Stop it, choose another port, or let the system choose one: "
+                "--bind {}:0",
+                host, bind.port, failure.holder.empty() ? "another process" : failure.holder, host);
         case EACCES:
             return fmt::format(
                 "port {} needs administrator rights; choose one above 1023, such as --bind {}:11435",
@@ -92,7 +99,7 @@ std::string advice(int error, const BindAddress& bind) {
             return fmt::format(
                 "{} is not an address of this machine; use 127.0.0.1, or 0.0.0.0 for all of its own", host);
         default:
-            return fmt::format("cannot listen on {}:{}: {}", host, bind.port, std::strerror(error));
+            return fmt::format("cannot listen on {}:{}: {}", host, bind.port, std::strerror(failure.error));
     }
 }
 
@@ -127,14 +134,14 @@ base::Result<BindAddress> parse_bind(const std::string& text) {
 
 base::Result<Listener> listen_on(const BindAddress& bind) {
     TRY(const AddressList addresses, resolve(bind));
-    int error = EADDRNOTAVAIL;
+    BindFailure failure;
     for (const addrinfo* each = addresses.get(); each != nullptr; each = each->ai_next) {
-        if (const auto fd = try_listen(*each))
-            return describe(*fd, each->ai_family);
-        else
-            error = fd.error();
+        const auto fd = try_listen(*each);
+        if (fd) return describe(*fd, each->ai_family);
+        failure.error = fd.error();
+        if (failure.error == EADDRINUSE) failure.holder = port_holder(*each->ai_addr);
     }
-    return std::unexpected(Error{ErrorCode::kIo, advice(error, bind), "bind", {}});
+    return std::unexpected(Error{ErrorCode::kIo, advice(failure, bind), "bind", {}});
 }
 
 base::Result<Listener> listen_on_loopback(uint16_t first, uint16_t last) {

@@ -1,5 +1,7 @@
 // The API over real sockets with a fake model: what the dialect says. How the transport behaves:
 // transport_test.cpp.
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 
 #include "base/test_name.h"
@@ -302,7 +304,9 @@ TEST(ServerStart, RefusesAPortInUseAndWhatIsNoAddress) {
     const auto second = Server::start(
         {.bind = fmt::format("127.0.0.1:{}", (*first)->port()), .handle_signals = false}, service);
     ASSERT_FALSE(second);
-    EXPECT_THAT(second.error().message, AllOf(HasSubstr("already in use"), HasSubstr("--bind 127.0.0.1:0")));
+    EXPECT_THAT(second.error().message,
+                AllOf(HasSubstr(fmt::format("already in use by process {} (", getpid())),
+                      HasSubstr("--bind 127.0.0.1:0")));
     for (const char* bad : {"127.0.0.1:x", "127.0.0.1:70000", "::1:80", "no such host:1"}) {
         EXPECT_FALSE(Server::start({.bind = bad, .handle_signals = false}, service)) << bad;
     }
