@@ -84,7 +84,8 @@ struct BindFailure {
 };
 
 std::string advice(const BindFailure& failure, const BindAddress& bind) {
-    const std::string host = bind.host.empty() ? kLoopback : bind.host;
+    std::string host = bind.host.empty() ? kLoopback : bind.host;
+    if (host.contains(':')) host = fmt::format("[{}]", host);  // as --bind takes it
     switch (failure.error) {
         case EADDRINUSE:
             return fmt::format(

@@ -312,6 +312,15 @@ TEST(ServerStart, RefusesAPortInUseAndWhatIsNoAddress) {
     }
 }
 
+// Documentation's own network (RFC 3849) is nobody's address.
+TEST(ServerStart, NamesAnAddressAsBindTakesIt) {
+    Catalog catalog(std::vector<ModelEntry>{});
+    Service service(catalog, {}, {});
+    const auto refused = Server::start({.bind = "[2001:db8::1]:80", .handle_signals = false}, service);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("[2001:db8::1]"));
+}
+
 TEST(ServerStart, ByDefaultTakesTheNextFreePort) {
     Catalog catalog(std::vector<ModelEntry>{});
     Service service(catalog, {}, {});
