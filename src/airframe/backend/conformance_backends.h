@@ -26,6 +26,9 @@ double conformance_product_bound(const std::string& name);
 // The same with matrices of F16 and BF16.
 double conformance_short_float_bound(const std::string& name);
 
+// Of attention over caches of f16 and q8.
+double conformance_short_cache_bound(const std::string& name);
+
 // Faults that something watching the backend has told so far.
 int faults_seen();
 

@@ -41,6 +41,9 @@ double conformance_product_bound(const std::string& name) {
 // Computed as f32: sums of up to a few thousand products, each rounded to 2^-24.
 double conformance_short_float_bound(const std::string&) { return 3e-6; }
 
+// Keys that lie between two levels of their type may round differently after an f32 rotation.
+double conformance_short_cache_bound(const std::string&) { return 1e-4; }
+
 int faults_seen() { return 0; }
 
 namespace {

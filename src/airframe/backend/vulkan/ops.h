@@ -105,6 +105,15 @@ class VulkanBackend final : public Backend {
                                                   std::span<const uint64_t> ys, uint64_t line);
     void halve_weights(const HalvesPiece& piece, const HalvesPlaces& at, After after);
     void multiply_halves(const HalvesPiece& piece, const HalvesPlaces& at, const Product& args, After after);
+    // Rows of a batch that attend in one dispatch.
+    struct AttendRun {
+        uint32_t first_row, rows;
+        uint32_t last;       // the highest position
+        bool tiles = false;  // rows of one page table, positions not falling
+    };
+    std::vector<AttendRun> attend_runs(const Batch& batch) const;
+    void attend_tiles(const AttendArgs& args, const AttendRun& run, After after);
+    void attend_few(const AttendArgs& args, const AttendRun& run, After after);
     void norm_rows(const Norm& norm, const NormRows& args);
     void activate(Activation act, uint64_t gate, uint64_t h, int64_t n);
     void norm_heads(const Norm& norm, const Rows& rows, int64_t head_dim);

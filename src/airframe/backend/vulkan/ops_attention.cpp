@@ -18,28 +18,76 @@ struct AttendShaderArgs {
     uint64_t q, y, parts, table, keys, values;
     uint32_t n_heads, n_kv_heads, page_tokens, window;
     float scale, softcap;
+    uint32_t first_row;
 };
 
 struct AttendMergeShaderArgs {
     uint64_t parts, y, table;
-    uint32_t n_heads, spans, window;
+    uint32_t n_heads, spans, window, first_row;
+};
+
+struct AttendTilesArgs {
+    uint64_t q, y, table, keys, values;
+    uint32_t first_row, n_rows, n_heads, n_kv_heads, window;
+    float scale, softcap;
 };
 
 constexpr uint32_t kSpan = 256;  // positions, as in attend_merge.glsl
 // With fewer workgroups than this the spans of a row get one each.
 constexpr uint32_t kFewGroups = 1024;
 
-// Spans of the row with most of them, rounded up so that the same commands serve many steps.
-uint32_t spans_of(const AttendArgs& args) {
-    int32_t last = 0;
-    for (const BatchSlice& slice : args.batch->slices)
-        last = std::max(last, slice.kv_tokens + slice.n_rows - 1);
-    const auto window = static_cast<uint32_t>(args.window);
-    const uint32_t all = std::bit_ceil(static_cast<uint32_t>(last) / kSpan + 1);
+// With fewer rows than this a tile is mostly empty.
+constexpr uint32_t kTileRowsMin = 16;
+constexpr uint32_t kTileVectors = 32, kHalvesTileVectors = 64;  // of attend_tiles.comp, attend_halves.comp
+constexpr uint32_t kTileHeadsMax = 8;
+constexpr int32_t kHalvesCell = 16, kHalvesDimMax = 256;
+
+// Spans of a row at this position, rounded up so that the same commands serve many steps.
+uint32_t spans_of(uint32_t last, uint32_t window) {
+    const uint32_t all = std::bit_ceil(last / kSpan + 1);
     return window > 0 ? std::min(all, (window - 1) / kSpan + 2) : all;
 }
 
+// How many heads of one key head a tile takes: a power of two, so that it divides the tile.
+uint32_t tile_heads(uint32_t heads_per_key) {
+    return std::min(kTileHeadsMax, heads_per_key & (~heads_per_key + 1));
+}
+
+bool halves_fit(const KvLayer& kv) {
+    const auto fits = [](int32_t dim) { return dim % kHalvesCell == 0 && dim <= kHalvesDimMax; };
+    return kv.type != KvType::kF32 && fits(kv.head_dim_k) && fits(kv.head_dim_v);
+}
+
 }  // namespace
+
+// Rows of one page table whose positions do not fall come together; what is too few of them, with its
+// neighbours.
+std::vector<VulkanBackend::AttendRun> VulkanBackend::attend_runs(const Batch& batch) const {
+    std::vector<AttendRun> tables;
+    const int32_t* pages = nullptr;
+    for (const BatchSlice& slice : batch.slices) {
+        const auto rows = static_cast<uint32_t>(slice.n_rows), first = static_cast<uint32_t>(slice.kv_tokens);
+        const bool joins = !tables.empty() && pages == slice.pages.data() && tables.back().last <= first;
+        if (joins) {
+            tables.back().rows += rows;
+            tables.back().last = first + rows - 1;
+        } else {
+            tables.push_back({static_cast<uint32_t>(slice.first_row), rows, first + rows - 1});
+        }
+        pages = slice.pages.data();
+    }
+    std::vector<AttendRun> runs;
+    for (AttendRun& run : tables) {
+        run.tiles = !deterministic_ && run.rows >= kTileRowsMin;
+        if (runs.empty() || run.tiles || runs.back().tiles) {
+            runs.push_back(run);
+            continue;
+        }
+        runs.back().rows += run.rows;
+        runs.back().last = std::max(runs.back().last, run.last);
+    }
+    return runs;
+}
 
 // Address of [rows, 2] positions and places of page tables in the same ints, then the page tables, each once.
 uint64_t VulkanBackend::batch_table(const Batch& batch) {
@@ -93,15 +141,47 @@ void VulkanBackend::rope_store(const RopeStoreArgs& args) {
 }
 
 void VulkanBackend::attend(const AttendArgs& args) {
+    CHECK(args.kv.n_kv_heads > 0 && args.n_heads % args.kv.n_kv_heads == 0, "{} heads on {} key heads",
+          args.n_heads, args.kv.n_kv_heads);
+    After after = After::kAll;
+    for (const AttendRun& run : attend_runs(*args.batch)) {
+        run.tiles ? attend_tiles(args, run, after) : attend_few(args, run, after);
+        after = After::kNothing;
+    }
+}
+
+void VulkanBackend::attend_tiles(const AttendArgs& args, const AttendRun& run, After after) {
     const KvLayer& kv = args.kv;
-    CHECK(kv.n_kv_heads > 0 && args.n_heads % kv.n_kv_heads == 0, "{} heads on {} key heads", args.n_heads,
-          kv.n_kv_heads);
-    const auto rows = static_cast<uint32_t>(args.q.rows), heads = static_cast<uint32_t>(args.n_heads);
-    const auto window = static_cast<uint32_t>(args.window);
-    const uint32_t spans = spans_of(args);
-    const bool split = spans > 1 && rows * heads < kFewGroups;
-    const uint64_t parts =
-        split ? room(Room::kSpans, int64_t{rows} * heads * spans * (2 + kv.head_dim_v)) : 0;
+    const auto heads = static_cast<uint32_t>(args.n_heads), kv_heads = static_cast<uint32_t>(kv.n_kv_heads);
+    const auto dim_k = static_cast<uint32_t>(kv.head_dim_k), dim_v = static_cast<uint32_t>(kv.head_dim_v);
+    const bool halves = device_->multiplies_halves() && halves_fit(kv);
+    const uint32_t shared = tile_heads(heads / kv_heads);
+    const uint32_t tokens = (halves ? kHalvesTileVectors : kTileVectors) / shared;
+    const AttendTilesArgs shader{.q = address_of(args.q),
+                                 .y = address_of(args.out),
+                                 .table = batch_table(*args.batch),
+                                 .keys = address_of(*kv.keys),
+                                 .values = address_of(*kv.values),
+                                 .first_row = run.first_row,
+                                 .n_rows = run.rows,
+                                 .n_heads = heads,
+                                 .n_kv_heads = kv_heads,
+                                 .window = static_cast<uint32_t>(args.window),
+                                 .scale = args.scale,
+                                 .softcap = args.softcap};
+    const VkPipeline pipeline = pipelines_->get(
+        halves ? Shader::kAttendHalves : Shader::kAttendTiles,
+        {static_cast<uint32_t>(kv.type), dim_k, dim_v, shared, static_cast<uint32_t>(kv.page_tokens)});
+    stream_->dispatch(pipeline, shader, {heads / shared, (run.rows + tokens - 1) / tokens}, after);
+    stream_->add_work(uint64_t{run.rows} * heads * (run.last + 1) * (dim_k + dim_v));
+}
+
+void VulkanBackend::attend_few(const AttendArgs& args, const AttendRun& run, After after) {
+    const KvLayer& kv = args.kv;
+    const auto heads = static_cast<uint32_t>(args.n_heads), window = static_cast<uint32_t>(args.window);
+    const uint32_t spans = spans_of(run.last, window);
+    const bool split = spans > 1 && run.rows * heads < kFewGroups;
+    const uint64_t parts = split ? room(Room::kSpans, args.q.rows * heads * spans * (2 + kv.head_dim_v)) : 0;
     const uint64_t table = batch_table(*args.batch);
     const AttendShaderArgs shader{address_of(args.q),
                                   address_of(args.out),
@@ -114,15 +194,17 @@ void VulkanBackend::attend(const AttendArgs& args) {
                                   static_cast<uint32_t>(kv.page_tokens),
                                   window,
                                   args.scale,
-                                  args.softcap};
+                                  args.softcap,
+                                  run.first_row};
     const auto dim_v = static_cast<uint32_t>(kv.head_dim_v);
     const VkPipeline pipeline = pipelines_->get(
         Shader::kAttend,
         {static_cast<uint32_t>(kv.type), static_cast<uint32_t>(kv.head_dim_k), dim_v, split ? 1u : 0u});
-    stream_->dispatch(pipeline, shader, {heads, rows, split ? spans : 1});
+    stream_->dispatch(pipeline, shader, {heads, run.rows, split ? spans : 1}, after);
     if (!split) return;
-    const AttendMergeShaderArgs merge{parts, address_of(args.out), table, heads, spans, window};
-    stream_->dispatch(pipelines_->get(Shader::kAttendMerge, {dim_v}), merge, {heads, rows});
+    const AttendMergeShaderArgs merge{parts,  address_of(args.out), table, heads, spans,
+                                      window, run.first_row};
+    stream_->dispatch(pipelines_->get(Shader::kAttendMerge, {dim_v}), merge, {heads, run.rows});
 }
 
 }  // namespace airframe::vulkan

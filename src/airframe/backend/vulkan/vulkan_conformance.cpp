@@ -14,6 +14,9 @@ namespace {
 // Weights and activations are f32 here: sums of a few hundred to a few thousand products.
 constexpr double kProductBound = 3e-6;
 
+// Keys that lie between two levels of their type may round differently after an f32 rotation.
+constexpr double kCacheBound = 1e-4;
+
 // With cooperative matrices both factors are rounded to f16, each with an error of up to 2^-12 of itself.
 constexpr double kHalvesBound = 5e-4;
 
@@ -57,6 +60,10 @@ std::shared_ptr<Backend> conformance_backend(const std::string&, const BackendOp
 double conformance_product_bound(const std::string&) { return has_matrices() ? kHalvesBound : kProductBound; }
 
 double conformance_short_float_bound(const std::string& name) { return conformance_product_bound(name); }
+
+double conformance_short_cache_bound(const std::string&) {
+    return has_matrices() ? kHalvesBound : kCacheBound;
+}
 
 int faults_seen() { return vulkan::validation_messages(); }
 

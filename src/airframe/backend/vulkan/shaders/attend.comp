@@ -24,6 +24,7 @@ layout(push_constant) uniform Args {
     uint window;  // 0: all earlier positions
     float scale;
     float softcap;
+    uint first_row;  // of those that one dispatch takes
 };
 
 const uint kBlock = 128;  // positions at once, one per thread
@@ -39,39 +40,14 @@ shared uint places[kBlock];
 shared float subgroup_parts[kBlock];
 shared vec2 group_sums[kBlock];
 
-float scale_at(U8 cache, uint at) {
-    return f32_from_f16(uint(cache.at[at]) | uint(cache.at[at + 1u]) << 8);
-}
-
-// Elements i and i + 1 (i even) of the vector at byte `at`, without its scale; what lies beyond dim is 0.
-vec2 pair_at(U8 cache, uint at, uint i, uint dim) {
-    const bool both = i + 1u < dim;
-    if (KV_TYPE == 0u) {
-        F32 floats = F32(cache);
-        return vec2(floats.at[at / 4u + i], both ? floats.at[at / 4u + i + 1u] : 0.0);
-    }
-    if (KV_TYPE == 1u) {
-        if ((dim & 1u) == 0u) return unpackHalf2x16(U32(cache).at[(at / 2u + i) / 2u]);
-        U16 halves = U16(cache);
-        const uint high = both ? uint(halves.at[at / 2u + i + 1u]) : 0u;
-        return unpackHalf2x16(uint(halves.at[at / 2u + i]) | high << 16);
-    }
-    if (KV_TYPE == 2u) {
-        const int high = both ? bitfieldExtract(int(uint(cache.at[at + 3u + i])), 0, 8) : 0;
-        return vec2(bitfieldExtract(int(uint(cache.at[at + 2u + i])), 0, 8), high);
-    }
-    const uint nibbles = uint(cache.at[at + 2u + i / 2u]);
-    return vec2(float(nibbles & 15u) - 8.0, both ? float(nibbles >> 4) - 8.0 : 0.0);
-}
-
 float score_of(uint at) {
     float sum = 0.0;
     for (uint i = 0; i < DIM_K; i += 2u) {
-        const vec2 key = pair_at(keys, at, i, DIM_K);
+        const vec2 key = kv_pair_at(keys, at, i, DIM_K);
         sum += query[i] * key.x;
         if (i + 1u < DIM_K) sum += query[i + 1u] * key.y;
     }
-    if (KV_TYPE >= 2u) sum *= scale_at(keys, at);
+    if (KV_TYPE >= 2u) sum *= kv_scale_at(keys, at);
     sum *= scale;
     return softcap > 0.0 ? softcap * tanh_safe(sum / softcap) : sum;
 }
@@ -108,10 +84,10 @@ void add_values(uint n, inout vec2 sums[kPerThread]) {
     if (group >= kGroups) return;
     for (uint t = group; t < n; t += kGroups) {
         const uint at = places[t];
-        const float share = KV_TYPE >= 2u ? shares[t] * scale_at(values, at) : shares[t];
+        const float share = KV_TYPE >= 2u ? shares[t] * kv_scale_at(values, at) : shares[t];
         for (uint i = 0; i < kPerThread; ++i) {
             const uint pair = lane + i * kLanes;
-            if (pair < kPairs) sums[i] += share * pair_at(values, at, 2u * pair, DIM_V);
+            if (pair < kPairs) sums[i] += share * kv_pair_at(values, at, 2u * pair, DIM_V);
         }
     }
 }
@@ -155,7 +131,7 @@ void put(F32 to, uint at, vec2 sums[kPerThread], float factor) {
 }
 
 void main() {
-    const uint head = gl_WorkGroupID.x, row = gl_WorkGroupID.y, id = gl_LocalInvocationID.x;
+    const uint head = gl_WorkGroupID.x, row = first_row + gl_WorkGroupID.y, id = gl_LocalInvocationID.x;
     const uint position = table.at[2u * row];
     pages_of_row = table.at[2u * row + 1u];
     kv_head = head / (n_heads / n_kv_heads);

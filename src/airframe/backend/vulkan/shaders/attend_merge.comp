@@ -12,10 +12,11 @@ layout(push_constant) uniform Args {
     uint n_heads;
     uint spans;
     uint window;
+    uint first_row;  // of those that one dispatch takes
 };
 
 void main() {
-    const uint head = gl_WorkGroupID.x, row = gl_WorkGroupID.y, vector = row * n_heads + head;
+    const uint head = gl_WorkGroupID.x, row = first_row + gl_WorkGroupID.y, vector = row * n_heads + head;
     const uint position = table.at[2u * row];
     const uint begin = window > 0u && position >= window ? position - window + 1u : 0u;
     const uint n = position / kSpan - begin / kSpan + 1u;
