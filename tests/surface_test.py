@@ -46,8 +46,8 @@ class SurfaceTest(unittest.TestCase):
         self.shimmy = Program(BINARY)
         self.addCleanup(self.shimmy.folder.cleanup)
 
-    def start(self, *arguments, limits=None):
-        server = Server(self.shimmy, *arguments, limits=limits)
+    def start(self, *arguments, env=None, limits=None):
+        server = Server(self.shimmy, *arguments, env=env, limits=limits)
         self.addCleanup(server.close)
         return server
 
@@ -212,6 +212,43 @@ class Keys(SurfaceTest):
         self.assertEqual(status("second"), 200)
         self.assertEqual(server.stop(), 0)
         self.assertIn("line 1", server.errors)
+
+    def test_no_key_is_ever_repeated(self):
+        right, wrong = "sk-right-4711", "sk-wrong-0815"
+        server = self.start("--api-key", right, env={"SHIMMY_LOG_LEVEL": "debug"})
+        connection = http.client.HTTPConnection("127.0.0.1", int(server.url.rsplit(":", 1)[1]), timeout=60)
+        self.addCleanup(connection.close)
+        said = server.banner
+        for key, expected in ((right, 200), (wrong, 401)):
+            for headers in ({"Authorization": f"Bearer {key}"}, {"x-api-key": key}):
+                for method, path, body, status in (("GET", "/v1/models", None, 200), ("GET", "/nope", None, 404),
+                                                   ("POST", "/v1/chat/completions", "{", 400)):
+                    reply, text = ask(connection, method, path, body, headers | JSON_TYPE)
+                    self.assertEqual(reply.status, status if expected == 200 else 401, f"{method} {path} {text}")
+                    said += text + str(reply.headers)
+        connection.close()
+        self.assertEqual(server.stop(), 0)
+        for key in (right, wrong):
+            self.assertNotIn(key, said + server.errors)
+
+    def test_strangers_make_no_series_of_figures(self):
+        server = self.start()
+        connection = http.client.HTTPConnection("127.0.0.1", int(server.url.rsplit(":", 1)[1]), timeout=60)
+        self.addCleanup(connection.close)
+
+        def series():
+            lines = ask(connection, "GET", "/metrics")[1].splitlines()
+            return [line.rsplit(" ", 1)[0] for line in lines if not line.startswith("#")]
+
+        reply, _ = ask(connection, "POST", "/v1/chat/completions", CHAT)
+        self.assertEqual(reply.status, 200)
+        before = series()
+        self.assertGreater(len(before), 5)
+        for i in range(50):
+            strange = json.dumps(json.loads(CHAT) | {"model": f"stranger-{i}"})
+            self.assertEqual(ask(connection, "POST", "/v1/chat/completions", strange)[0].status, 404)
+            self.assertEqual(ask(connection, "GET", f"/stranger/{i}")[0].status, 404)
+        self.assertEqual(series(), before)
 
     def test_origins_are_named(self):
         self.assertIn("not an origin", self.refused("--allowed-origins", "*"))
