@@ -152,6 +152,9 @@ struct LogitsArgs {
     Rows out;  // [rows.size(), vocab]
 };
 
+// The detail of the error of a backend whose device is gone, or does not answer.
+inline constexpr std::string_view kDeviceLost = "device_lost";
+
 class Backend {
   public:
     virtual ~Backend() = default;
@@ -170,6 +173,10 @@ class Backend {
     virtual void write(Buffer& to, size_t offset_bytes, std::span<const std::byte> from) = 0;
     virtual void read(const Buffer& from, size_t offset_bytes, std::span<std::byte> to) = 0;
     virtual void wait() = 0;
+    // What has gone wrong on the device since the last call of this; what was read since is worth nothing.
+    // kOutOfMemory: the next pass may go well. Detail kDeviceLost: this backend computes no more, and says so
+    // each time.
+    virtual base::Result<void> outcome() { return {}; }
 
     virtual void embed(const EmbedArgs& args) = 0;
     // out = norm(x)

@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 
+#include <atomic>
+
 namespace airframe::vulkan {
 namespace {
 
@@ -11,7 +13,12 @@ std::unexpected<base::Error> lacks(const char* function) {
         "the Vulkan loader or driver lacks {}; Vulkan 1.2 or newer is needed: update the driver", function);
 }
 
+std::atomic<WrapLoader> wrap_the_loader{nullptr};
+
 }  // namespace
+
+void wrap_loader(WrapLoader wrap) { wrap_the_loader = wrap; }
+bool loader_is_wrapped() { return wrap_the_loader != nullptr; }
 
 base::Result<LoaderApi> open_loader() {
     static void* const library = dlopen("libvulkan.so.1", RTLD_NOW | RTLD_LOCAL);
@@ -23,6 +30,7 @@ base::Result<LoaderApi> open_loader() {
     LoaderApi api;
     api.vkGetInstanceProcAddr =
         reinterpret_cast<PFN_vkGetInstanceProcAddr>(dlsym(library, "vkGetInstanceProcAddr"));
+    if (const WrapLoader wrap = wrap_the_loader) api.vkGetInstanceProcAddr = wrap(api.vkGetInstanceProcAddr);
     if (api.vkGetInstanceProcAddr == nullptr) return lacks("vkGetInstanceProcAddr");
 #define LOAD(name)                                                                      \
     api.name = reinterpret_cast<PFN_##name>(api.vkGetInstanceProcAddr(nullptr, #name)); \

@@ -49,6 +49,12 @@ struct DeviceApi {
 
 #undef AIRFRAME_VK_MEMBER
 
+// Between us and the loader: for tests, which make drivers fail. Null: nothing is between. A wrapped loader
+// also counts as a sign of a GPU (may_have_gpu). Set while no instance is being made.
+using WrapLoader = PFN_vkGetInstanceProcAddr (*)(PFN_vkGetInstanceProcAddr real);
+void wrap_loader(WrapLoader wrap);
+bool loader_is_wrapped();
+
 // Opens libvulkan.so.1. Errors: kUnsupported, saying what to install. It stays open as long as the program:
 // drivers do not like to be unloaded.
 base::Result<LoaderApi> open_loader();

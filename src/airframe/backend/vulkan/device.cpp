@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "airframe/backend/backend.h"
 #include "airframe/backend/vulkan/cooperative_matrix.h"
 #include "airframe/backend/vulkan/probe.h"
+#include "base/log.h"
 
 namespace airframe::vulkan {
 namespace {
@@ -23,6 +25,19 @@ std::span<const VkMemoryPropertyFlags> wishes(MemoryUse use) {
     if (use == MemoryUse::kDevice) return kDevice;
     if (use == MemoryUse::kUpload) return kUpload;
     return kReadback;
+}
+
+constexpr uint64_t kSecondNs = 1'000'000'000;
+
+// After this long work counts as hung. Drivers reset a GPU that is busy for a few seconds; this is for those
+// that do not, and may never strike while a slow device computes. So it is what reading all weights over a
+// slow bus takes, plus the time of the products at a rate that the slowest reach tenfold; a CPU that plays
+// GPU may share its cores with everything else.
+uint64_t hang_ns(AdapterKind kind, uint64_t multiply_adds) {
+    const bool is_cpu = kind == AdapterKind::kCpu;
+    const uint64_t base_s = is_cpu ? 300 : 60;
+    const uint64_t per_second = is_cpu ? 10'000'000 : 10'000'000'000;
+    return (base_s + multiply_adds / per_second) * kSecondNs;
 }
 
 }  // namespace
@@ -105,8 +120,55 @@ base::Result<void> Device::create() {
 
 Device::~Device() {
     if (handle_ == VK_NULL_HANDLE || api_.vkDestroyDevice == nullptr) return;
+    if (!may_destroy()) {
+        static_cast<void>(instance_.release());  // the device needs it
+        base::log_warn("{} still does not answer: what it held stays taken", adapter_.name);
+        return;
+    }
     api_.vkDeviceWaitIdle(handle_);
     api_.vkDestroyDevice(handle_, nullptr);
+}
+
+void Device::fail(VkResult result, std::string_view what) {
+    if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY)
+        return fail({.code = base::ErrorCode::kOutOfMemory,
+                     .message = fmt::format("{}: {}: {}", adapter_.name, what, describe_result(result)),
+                     .param = {},
+                     .detail = {}});
+    if (lost_) return;
+    lost_ = true;
+    fault_ = {.code = base::ErrorCode::kUnavailable,
+              .message = fmt::format("The GPU {} has failed: {}: {}. What it was computing is lost.",
+                                     adapter_.name, what, describe_result(result)),
+              .param = {},
+              .detail = std::string(kDeviceLost)};
+    base::log_error("{}", fault_->message);
+}
+
+void Device::fail(base::Error error) {
+    if (!fault_) fault_ = std::move(error);
+}
+
+base::Result<void> Device::take_fault() {
+    if (!fault_) return {};
+    std::unexpected<base::Error> error(*fault_);
+    if (!lost_) fault_.reset();
+    return error;
+}
+
+bool Device::wait(VkFence fence, uint64_t multiply_adds) {
+    const uint64_t most_ns = hang_ns(adapter_.kind, multiply_adds);
+    const VkResult result = api_.vkWaitForFences(handle_, 1, &fence, VK_TRUE, most_ns);
+    if (result == VK_SUCCESS) return true;
+    if (result == VK_TIMEOUT) given_up_ = fence;
+    fail(result, fmt::format("waited {} s for it", most_ns / kSecondNs));
+    return false;
+}
+
+bool Device::may_destroy() {
+    if (given_up_ != VK_NULL_HANDLE && api_.vkGetFenceStatus(handle_, given_up_) != VK_NOT_READY)
+        given_up_ = VK_NULL_HANDLE;
+    return given_up_ == VK_NULL_HANDLE;
 }
 
 uint64_t Device::available_bytes() const {
@@ -165,6 +227,7 @@ base::Result<std::unique_ptr<Memory>> Device::allocate(uint64_t bytes, MemoryUse
 Memory::~Memory() {
     if (device_.before_free_) device_.before_free_();
     ++device_.frees_;
+    if (!device_.may_destroy()) return;
     if (buffer != VK_NULL_HANDLE) device_.api().vkDestroyBuffer(device_.handle(), buffer, nullptr);
     if (memory_ != VK_NULL_HANDLE) device_.api().vkFreeMemory(device_.handle(), memory_, nullptr);
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -60,6 +61,21 @@ class Device {
     // Bytes that can still be allocated for kDevice, as far as the driver tells.
     uint64_t available_bytes() const;
 
+    // Remembers that a call did not do `what`; the first fault counts. A lost or silent device stays lost; of
+    // the rest something may go better after take_fault().
+    void fail(VkResult result, std::string_view what);
+    void fail(base::Error error);
+    // Whether something has gone wrong that nobody has taken: then nothing is to be run.
+    bool failed() const { return fault_.has_value(); }
+    base::Result<void> take_fault();
+
+    // Waits for work of so many multiply-adds; gives up after far more time than any device of this kind
+    // needs for it. What goes wrong is remembered. True: it is done.
+    bool wait(VkFence fence, uint64_t multiply_adds);
+    // False while work is under way that was given up: destroying what it uses would bring the program down,
+    // so that is left to the system.
+    bool may_destroy();
+
     // Called before memory is freed: work that uses it must end first.
     void set_before_free(std::function<void()> call) { before_free_ = std::move(call); }
     // How often memory was freed: recorded commands may name what is no more.
@@ -85,6 +101,9 @@ class Device {
     bool full_subgroups_ = false;
     bool multiplies_halves_ = false;
     VkPhysicalDeviceMemoryProperties memory_{};
+    std::optional<base::Error> fault_;
+    bool lost_ = false;
+    VkFence given_up_ = VK_NULL_HANDLE;
     std::function<void()> before_free_;
     uint64_t frees_ = 0;
 };

@@ -53,6 +53,7 @@ class VulkanBackend final : public Backend {
     void write(Buffer& to, size_t offset_bytes, std::span<const std::byte> from) override;
     void read(const Buffer& from, size_t offset_bytes, std::span<std::byte> to) override;
     void wait() override { stream_->finish(); }
+    base::Result<void> outcome() override { return device_->take_fault(); }
 
     void embed(const EmbedArgs& args) override;
     void norm(const Rows& x, const Norm& norm, const Rows& out) override;
@@ -118,6 +119,7 @@ class VulkanBackend final : public Backend {
     void activate(Activation act, uint64_t gate, uint64_t h, int64_t n);
     void norm_heads(const Norm& norm, const Rows& rows, int64_t head_dim);
     void hidden_of(const Linear& gate, const Linear& up, Activation act, const Product& args);
+    // The room's address; 0 where the device has none left, which it remembers.
     uint64_t room(Room which, int64_t floats);
     uint64_t stage_ints(std::span<const int32_t> values);
     uint64_t batch_table(const Batch& batch);

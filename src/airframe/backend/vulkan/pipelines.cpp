@@ -35,7 +35,7 @@ std::vector<uint32_t> words_of(Shader shader) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Pipelines>> Pipelines::create(const Device& device) {
+base::Result<std::unique_ptr<Pipelines>> Pipelines::create(Device& device) {
     std::unique_ptr<Pipelines> made(new Pipelines(device));
     const VkPushConstantRange arguments{.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = kArgumentBytesMax};
     const VkPipelineLayoutCreateInfo info{.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
@@ -50,6 +50,7 @@ base::Result<std::unique_ptr<Pipelines>> Pipelines::create(const Device& device)
 }
 
 Pipelines::~Pipelines() {
+    if (!device_.may_destroy()) return;
     for (const auto& [key, pipeline] : made_)
         device_.api().vkDestroyPipeline(device_.handle(), pipeline, nullptr);
     if (layout_ != VK_NULL_HANDLE) device_.api().vkDestroyPipelineLayout(device_.handle(), layout_, nullptr);
@@ -60,7 +61,10 @@ VkPipeline Pipelines::get(Shader shader, std::initializer_list<uint32_t> constan
     Key key{.shader = shader, .n = static_cast<uint32_t>(constants.size())};
     std::ranges::copy(constants, key.constants.begin());
     const auto found = made_.find(key);
-    return found != made_.end() ? found->second : made_[key] = make(key);
+    if (found != made_.end()) return found->second;
+    const VkPipeline made = make(key);
+    if (made != VK_NULL_HANDLE) made_.emplace(key, made);
+    return made;
 }
 
 VkPipeline Pipelines::make(const Key& key) {
@@ -88,8 +92,9 @@ VkPipeline Pipelines::make(const Key& key) {
     VkPipeline pipeline = VK_NULL_HANDLE;
     if (result == VK_SUCCESS)
         result = api.vkCreateComputePipelines(device_.handle(), VK_NULL_HANDLE, 1, &info, nullptr, &pipeline);
-    CHECK(result == VK_SUCCESS, "{} cannot compile the shader {}: {}", device_.adapter().name,
-          kFiles[static_cast<size_t>(key.shader)], describe_result(result));
+    if (result != VK_SUCCESS)
+        device_.fail(
+            result, fmt::format("the shader {} cannot be compiled", kFiles[static_cast<size_t>(key.shader)]));
     api.vkDestroyShaderModule(device_.handle(), module, nullptr);
     return pipeline;
 }

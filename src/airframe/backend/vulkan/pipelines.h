@@ -35,12 +35,13 @@ inline constexpr uint32_t kArgumentBytesMax = 128;
 
 class Pipelines {
   public:
-    static base::Result<std::unique_ptr<Pipelines>> create(const Device& device);
+    static base::Result<std::unique_ptr<Pipelines>> create(Device& device);
     ~Pipelines();
     Pipelines(const Pipelines&) = delete;
     Pipelines& operator=(const Pipelines&) = delete;
 
-    // The shader with constant_id 0, 1, … set to these values.
+    // The shader with constant_id 0, 1, … set to these values. Null where the device cannot make it, which it
+    // remembers.
     VkPipeline get(Shader shader, std::initializer_list<uint32_t> constants);
     VkPipelineLayout layout() const { return layout_; }
 
@@ -53,10 +54,10 @@ class Pipelines {
         std::array<uint32_t, kConstantsMax> constants{};
         auto operator<=>(const Key&) const = default;
     };
-    explicit Pipelines(const Device& device) : device_(device) {}
+    explicit Pipelines(Device& device) : device_(device) {}
     VkPipeline make(const Key& key);
 
-    const Device& device_;
+    Device& device_;
     VkPipelineLayout layout_ = VK_NULL_HANDLE;
     std::map<Key, VkPipeline> made_;
 };

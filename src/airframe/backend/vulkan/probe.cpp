@@ -172,6 +172,7 @@ base::Result<std::vector<Adapter>> list_adapters() {
 }
 
 bool may_have_gpu() {
+    if (vulkan::loader_is_wrapped()) return true;
     for (const char* node : {"/dev/dri", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd"}) {
         std::error_code error;
         if (std::filesystem::exists(node, error)) return true;

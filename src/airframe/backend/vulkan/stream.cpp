@@ -11,8 +11,6 @@ namespace {
 constexpr size_t kRecordingsMax = 8;
 constexpr uint64_t kUploadBytes = 2 * Stream::kStageBytesMax;
 constexpr uint64_t kReadbackBytes = 16 << 20;
-// A step of a large model on a slow device takes seconds; one that takes this long hangs.
-constexpr uint64_t kHangNs = 300'000'000'000;
 constexpr auto kSpin = std::chrono::milliseconds(4);  // waking up takes 25 us longer than looking
 
 }  // namespace
@@ -41,12 +39,14 @@ base::Result<void> Stream::start() {
 
 Stream::~Stream() {
     device_.set_before_free({});
+    if (!device_.may_destroy()) return;
     if (fence_ != VK_NULL_HANDLE) device_.api().vkDestroyFence(device_.handle(), fence_, nullptr);
     if (pool_ != VK_NULL_HANDLE) device_.api().vkDestroyCommandPool(device_.handle(), pool_, nullptr);
 }
 
-void Stream::check(VkResult result, const char* what) const {
-    CHECK(result == VK_SUCCESS, "{}: {}: {}", device_.adapter().name, what, describe_result(result));
+bool Stream::check(VkResult result, const char* what) const {
+    if (result != VK_SUCCESS) device_.fail(result, what);
+    return result == VK_SUCCESS;
 }
 
 void Stream::copy(VkBuffer from, uint64_t from_offset, VkBuffer to, uint64_t to_offset, uint64_t bytes) {
@@ -81,7 +81,10 @@ void Stream::read(VkBuffer from, uint64_t offset, std::span<std::byte> to) {
         const uint64_t part = std::min(readback_->bytes, to.size() - done);
         copy(from, offset + done, readback_->buffer, 0, part);
         finish();
-        std::memcpy(to.data() + done, readback_->mapped, part);
+        if (device_.failed())
+            std::memset(to.data() + done, 0, part);
+        else
+            std::memcpy(to.data() + done, readback_->mapped, part);
         done += part;
     }
 }
@@ -89,16 +92,22 @@ void Stream::read(VkBuffer from, uint64_t offset, std::span<std::byte> to) {
 void Stream::finish() {
     staged_bytes_ = 0;
     ++epoch_;
-    work_ = 0;
     uploader_.finish();
-    if (steps_.empty()) return;
-    const VkCommandBuffer commands = recorded();
-    const VkSubmitInfo submit{
-        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
-    check(device_.api().vkQueueSubmit(device_.queue(), 1, &submit, fence_), "work was refused");
-    wait(fence_);
-    check(device_.api().vkResetFences(device_.handle(), 1, &fence_), "a fence cannot be reset");
+    if (!steps_.empty() && !device_.failed()) submit(recorded());
+    if (device_.failed())
+        for (Recording& each : recordings_) each.steps.clear();  // one may be half made: none is replayed
+    work_ = 0;
     steps_.clear();
+}
+
+void Stream::submit(VkCommandBuffer commands) {
+    if (device_.failed()) return;
+    const VkSubmitInfo info{
+        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
+    if (!check(device_.api().vkQueueSubmit(device_.queue(), 1, &info, fence_), "work was refused")) return;
+    wait();
+    if (!device_.failed())
+        check(device_.api().vkResetFences(device_.handle(), 1, &fence_), "a fence cannot be reset");
 }
 
 void Stream::add_work(uint64_t multiply_adds) {
@@ -107,12 +116,12 @@ void Stream::add_work(uint64_t multiply_adds) {
     if (work_ > kWorkMax) finish();
 }
 
-void Stream::wait(VkFence fence) const {
+void Stream::wait() {
     const auto start = std::chrono::steady_clock::now();
     const bool spins = device_.adapter().kind != AdapterKind::kCpu;
     while (spins && std::chrono::steady_clock::now() - start < kSpin)
-        if (device_.api().vkGetFenceStatus(device_.handle(), fence) == VK_SUCCESS) return;
-    check(device_.api().vkWaitForFences(device_.handle(), 1, &fence, VK_TRUE, kHangNs), "work does not end");
+        if (device_.api().vkGetFenceStatus(device_.handle(), fence_) == VK_SUCCESS) return;
+    device_.wait(fence_, work_);
 }
 
 // The command buffer of the list: an earlier one, or the oldest recorded anew.
@@ -132,8 +141,9 @@ VkCommandBuffer Stream::recorded() {
                                                .commandPool = pool_,
                                                .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                                .commandBufferCount = 1};
-        check(device_.api().vkAllocateCommandBuffers(device_.handle(), &info, &fresh.commands),
-              "no command buffer");
+        if (!check(device_.api().vkAllocateCommandBuffers(device_.handle(), &info, &fresh.commands),
+                   "no command buffer"))
+            return VK_NULL_HANDLE;
         recordings_.push_back(std::move(fresh));
     } else {
         std::rotate(recordings_.begin(), recordings_.begin() + 1, recordings_.end());
@@ -174,7 +184,7 @@ void show_to_host(const DeviceApi& api, VkCommandBuffer commands) {
 void Stream::record(VkCommandBuffer commands) const {
     const DeviceApi& api = device_.api();
     const VkCommandBufferBeginInfo begin{.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
-    check(api.vkBeginCommandBuffer(commands, &begin), "recording cannot begin");
+    if (!check(api.vkBeginCommandBuffer(commands, &begin), "recording cannot begin")) return;
     bool copies = true;  // since the last barrier, or in an earlier list
     VkPipeline bound = VK_NULL_HANDLE;
     for (const Step& step : steps_) {

@@ -47,6 +47,7 @@ class Stream {
     template <class Args>
     void dispatch(VkPipeline pipeline, const Args& args, Groups groups, After after = After::kAll) {
         static_assert(sizeof(Args) <= kArgumentBytesMax && std::is_trivially_copyable_v<Args>);
+        if (pipeline == VK_NULL_HANDLE) return;  // the device has failed at making it
         Step step;
         step.pipeline = pipeline;
         step.groups = groups;
@@ -62,12 +63,13 @@ class Stream {
     base::Result<void> upload(VkBuffer to, uint64_t offset, std::span<const std::byte> from) {
         return uploader_.upload(to, offset, from);
     }
-    // Runs everything, then device memory -> host memory.
+    // Runs everything, then device memory -> host memory; zeros, once the device has failed.
     void read(VkBuffer from, uint64_t offset, std::span<std::byte> to);
     // Room that lives until finish(), which comes by itself when there is no room left: use it before staging
     // more. REQUIRES: bytes <= kStageBytesMax.
     Staged stage(uint64_t bytes);
-    // Runs everything and waits for it. Aborts when the device is lost or does not answer.
+    // Runs everything and waits for it; nothing, once the device has failed. Whether all went well the device
+    // knows.
     void finish();
     // Tells how much the dispatches so far compute, in multiply-adds since the last finish(): long lists are
     // run in parts, since small cards are reset by their drivers when one submission takes seconds.
@@ -101,8 +103,9 @@ class Stream {
     void copy(VkBuffer from, uint64_t from_offset, VkBuffer to, uint64_t to_offset, uint64_t bytes);
     VkCommandBuffer recorded();
     void record(VkCommandBuffer commands) const;
-    void wait(VkFence fence) const;
-    void check(VkResult result, const char* what) const;
+    void submit(VkCommandBuffer commands);
+    void wait();
+    bool check(VkResult result, const char* what) const;
 
     Device& device_;
     VkPipelineLayout layout_;

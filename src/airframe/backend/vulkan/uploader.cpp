@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/check.h"
 #include "base/system.h"
 
 namespace airframe::vulkan {
@@ -11,7 +10,6 @@ namespace {
 
 constexpr uint64_t kStagingBytes = 16 << 20;
 constexpr int kThreadsMax = 4;  // enough for what a bus takes
-constexpr uint64_t kHangNs = 60'000'000'000;
 
 }  // namespace
 
@@ -42,6 +40,7 @@ base::Result<void> Uploader::start() {
 
 Uploader::~Uploader() {
     finish();
+    if (!device_.may_destroy()) return;
     for (Lane& lane : lanes_)
         if (lane.fence != VK_NULL_HANDLE) device_.api().vkDestroyFence(device_.handle(), lane.fence, nullptr);
     if (pool_ != VK_NULL_HANDLE) device_.api().vkDestroyCommandPool(device_.handle(), pool_, nullptr);
@@ -53,9 +52,10 @@ base::Result<void> Uploader::upload(VkBuffer to, uint64_t offset, std::span<cons
         Lane& lane = lanes_[next_];
         next_ = (next_ + 1) % lanes_.size();
         wait(lane);
+        TRY_VOID(device_.take_fault());
         send(lane, to, offset + done, from.subspan(done, std::min(kStagingBytes, from.size() - done)));
     }
-    return {};
+    return device_.take_fault();
 }
 
 void Uploader::send(Lane& lane, VkBuffer to, uint64_t offset, std::span<const std::byte> piece) {
@@ -76,18 +76,16 @@ void Uploader::send(Lane& lane, VkBuffer to, uint64_t offset, std::span<const st
         result = api.vkEndCommandBuffer(lane.commands);
     }
     if (result == VK_SUCCESS) result = api.vkQueueSubmit(device_.queue(), 1, &submit, lane.fence);
-    CHECK(result == VK_SUCCESS, "{}: weights cannot be uploaded: {}", device_.adapter().name,
-          describe_result(result));
+    if (result != VK_SUCCESS) return device_.fail(result, "weights cannot be uploaded");
     lane.busy = true;
 }
 
 void Uploader::wait(Lane& lane) {
     if (!lane.busy) return;
-    VkResult result = device_.api().vkWaitForFences(device_.handle(), 1, &lane.fence, VK_TRUE, kHangNs);
-    if (result == VK_SUCCESS) result = device_.api().vkResetFences(device_.handle(), 1, &lane.fence);
-    CHECK(result == VK_SUCCESS, "{}: an upload does not end: {}", device_.adapter().name,
-          describe_result(result));
     lane.busy = false;
+    if (!device_.wait(lane.fence, 0)) return;
+    const VkResult result = device_.api().vkResetFences(device_.handle(), 1, &lane.fence);
+    if (result != VK_SUCCESS) device_.fail(result, "a fence cannot be reset");
 }
 
 void Uploader::finish() {

@@ -18,9 +18,10 @@ class Uploader {
     Uploader(const Uploader&) = delete;
     Uploader& operator=(const Uploader&) = delete;
 
-    // Bytes are taken before this returns; later submissions to the queue see them. Errors: kOutOfMemory.
+    // Bytes are taken before this returns; later submissions to the queue see them. Errors: kOutOfMemory, and
+    // what the device failed at until now.
     base::Result<void> upload(VkBuffer to, uint64_t offset, std::span<const std::byte> from);
-    // Waits until nothing is under way.
+    // Waits until nothing is under way. What goes wrong the device remembers.
     void finish();
 
   private:

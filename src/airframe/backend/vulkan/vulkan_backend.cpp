@@ -68,7 +68,10 @@ uint64_t VulkanBackend::room(Room which, int64_t floats) {
         stream_->finish();
         kept = nullptr;
         auto made = memory_->allocate(bytes);
-        CHECK(made, "{}", made.error().message);
+        if (!made) {
+            device_->fail(std::move(made).error());
+            return 0;
+        }
         kept = *std::move(made);
     }
     return kept->address();
