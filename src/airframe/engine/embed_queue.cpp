@@ -65,6 +65,7 @@ bool EmbedQueue::run_pass(uint32_t rows_max) {
     base::Result<void> passed;
     const auto fault = error_of([&] { passed = parts_.pass(job.work, rows_max); });
     if (fault) passed = std::unexpected(*fault);
+    if (!passed && passed.error().detail == kDeviceLost) failure_ = passed.error();
     if (!passed || job.work.done()) end_first(std::move(passed));
     return true;
 }
@@ -107,13 +108,9 @@ void EmbedQueue::end_first(base::Result<void> passed) {
         job.request.done(std::unexpected(std::move(passed).error()));
 }
 
-void EmbedQueue::end_all() {
+void EmbedQueue::end_all(const base::Error& why) {
     take_arrivals();
-    while (!jobs_.empty())
-        end_first(std::unexpected(base::Error{.code = ErrorCode::kUnavailable,
-                                              .message = "The model is being unloaded; try again.",
-                                              .param = {},
-                                              .detail = "shutting_down"}));
+    while (!jobs_.empty()) end_first(std::unexpected(why));
 }
 
 uint32_t EmbedQueue::waiting() const {

@@ -33,8 +33,10 @@ class EmbedQueue {
 
     // Computes about `rows_max` rows, after ending what is cancelled or late. False: nothing was left to do.
     bool run_pass(uint32_t rows_max);
-    // Everything that is not done gets kUnavailable. Nothing may be added afterwards.
-    void end_all();
+    // The error of a pass after which none can go well: the device is lost.
+    const std::optional<base::Error>& failure() const { return failure_; }
+    // Everything that is not done gets this error.
+    void end_all(const base::Error& why);
 
     uint32_t waiting() const;  // any thread
     uint64_t texts_done() const;
@@ -62,6 +64,7 @@ class EmbedQueue {
 
     std::deque<Job> jobs_;     // the engine thread's own, like the next
     bool has_memory_ = false;  // that may be given back
+    std::optional<base::Error> failure_;
 };
 
 // The queue's parts for a model; the embedder must outlive the queue.

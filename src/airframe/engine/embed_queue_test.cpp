@@ -10,6 +10,7 @@
 
 #include "airframe/engine/engine_loop.h"
 #include "airframe/engine/fake_model.h"
+#include "airframe/engine/fault.h"
 
 namespace airframe {
 namespace {
@@ -136,7 +137,7 @@ TEST_F(EmbedQueueTest, TheEndIsToldToAllThatWait) {
     ASSERT_TRUE(queue().add(request("a", {{.tokens = std::vector(100, 1)}}), Pooling::kMean));
     EXPECT_TRUE(queue().run_pass(8));
     ASSERT_TRUE(queue().add(request("b", {{.tokens = {1}}}), Pooling::kMean));
-    queue().end_all();
+    queue().end_all(unloading());
     ASSERT_EQ(ended_.size(), 2u);
     for (const std::string& end : ended_) EXPECT_THAT(end, HasSubstr("being unloaded"));
 }

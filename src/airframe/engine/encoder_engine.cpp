@@ -1,10 +1,12 @@
 #include "airframe/engine/encoder_engine.h"
 
 #include <algorithm>
+#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "airframe/engine/embed_queue.h"
+#include "airframe/engine/fault.h"
 
 namespace airframe {
 namespace {
@@ -43,6 +45,10 @@ class EncoderEngine final : public Engine {
     uint32_t kv_tokens() const override { return 0; }
     KvType kv_type() const override { return KvType::kF16; }
     uint64_t kv_bytes() const override { return 0; }
+    std::optional<base::Error> failure() const override {
+        std::lock_guard lock(mutex_);
+        return failure_;
+    }
     EngineStats stats() const override {
         EngineStats stats{};
         stats.embed_waiting = queue_.waiting();
@@ -52,10 +58,22 @@ class EncoderEngine final : public Engine {
 
   private:
     void run(const std::stop_token& stop) {
-        while (!stop.stop_requested()) {
+        while (!stop.stop_requested() && !queue_.failure()) {
             if (!queue_.run_pass(options_.batch_tokens)) bell_->wait({});
         }
-        queue_.end_all();
+        if (queue_.failure()) {
+            std::lock_guard lock(mutex_);
+            failure_ = queue_.failure();
+        }
+        if (queue_.failure()) {
+            embedder_.release();
+            model_->release_memory();
+        }
+        while (!stop.stop_requested()) {  // after a lost device: those who had not heard of it
+            queue_.end_all(*queue_.failure());
+            bell_->wait({});
+        }
+        queue_.end_all(queue_.failure().value_or(unloading()));
     }
 
     const std::unique_ptr<Model> model_;
@@ -64,6 +82,8 @@ class EncoderEngine final : public Engine {
     const std::shared_ptr<Doorbell> bell_ = std::make_shared<Doorbell>();
     Embedder embedder_;
     EmbedQueue queue_;
+    mutable std::mutex mutex_;  // guards the next one
+    std::optional<base::Error> failure_;
     std::jthread thread_;  // last: it uses everything above
 };
 

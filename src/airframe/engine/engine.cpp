@@ -7,6 +7,7 @@
 #include "airframe/engine/draft_model.h"
 #include "airframe/engine/encoder_engine.h"
 #include "airframe/engine/engine_loop.h"
+#include "airframe/engine/fault.h"
 #include "airframe/engine/kv_plan.h"
 #include "airframe/engine/prefix_store.h"
 #include "base/log.h"
@@ -26,7 +27,7 @@ struct Draft {
   private:
     DraftModel::Parts with_forward(DraftModel::Parts parts) {
         parts.forward = [this](const Batch& batch, std::span<float> logits) {
-            model->forward(batch, pool, logits);
+            if (auto ran = model->forward(batch, pool, logits); !ran) throw Fault(std::move(ran).error());
         };
         return parts;
     }
@@ -44,8 +45,11 @@ class ModelEngine final : public Engine {
           pooling_(options.pooling),
           store_(make_store(plan, options)),
           embedder_(*model_),
-          loop_({.forward = [this](const Batch& batch,
-                                   std::span<float> logits) { model_->forward(batch, pool_, logits); },
+          loop_({.forward =
+                     [this](const Batch& batch, std::span<float> logits) {
+                         if (auto ran = model_->forward(batch, pool_, logits); !ran)
+                             throw Fault(std::move(ran).error());
+                     },
                  .embed = embed_parts(embedder_),
                  .draft = draft_ ? &draft_->guesser : nullptr,
                  .on_begin =
@@ -55,6 +59,12 @@ class ModelEngine final : public Engine {
                  .on_end =
                      [this](PagePool& pages) {
                          if (store_) store_->save(pages);
+                     },
+                 .on_lost =
+                     [this] {
+                         embedder_.release();
+                         pool_.release_memory();
+                         model_->release_memory();
                      },
                  .tokenizer = tokenizer_,
                  .vocab = model_->spec().vocab,
@@ -79,6 +89,7 @@ class ModelEngine final : public Engine {
     }
     KvType kv_type() const override { return pool_.options().type; }
     uint64_t kv_bytes() const override { return pool_.bytes(); }
+    std::optional<base::Error> failure() const override { return loop_.failure(); }
     EngineStats stats() const override {
         EngineStats stats = loop_.stats();
         if (draft_) stats.draft_kv_bytes = draft_->pool.bytes();

@@ -205,6 +205,9 @@ class Engine {
     virtual KvType kv_type() const = 0;
     virtual uint64_t kv_bytes() const = 0;
     virtual EngineStats stats() const = 0;
+    // Why it computes no more: its device is lost. What ran has got this error, and so does what is still
+    // submitted; only another engine helps. Nothing: it works. Any thread.
+    virtual std::optional<base::Error> failure() const = 0;
 };
 
 }  // namespace airframe

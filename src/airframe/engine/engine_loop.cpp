@@ -48,6 +48,7 @@ EngineLoop::~EngineLoop() {
 
 base::Result<std::unique_ptr<EventStream>> EngineLoop::submit(EngineRequest request) {
     TRY_VOID(check_request(request, parts_.vocab, parts_.ctx_tokens));
+    if (auto why = failure()) return std::unexpected(*std::move(why));
     if (waiting_.fetch_add(1) >= parts_.options.queue) {
         waiting_.fetch_sub(1);
         return base::fail(ErrorCode::kQueueFull,
@@ -101,10 +102,32 @@ void EngineLoop::run(const std::stop_token& stop) {
         drop_ended();
         publish_stats();
         const bool embedded = embeddings_.run_pass(static_cast<uint32_t>(prompt_rows()));
+        if (embeddings_.failure()) give_up(*embeddings_.failure());
+        if (failure()) break;
         if (step.items.empty() && !embedded) sleep();
     }
-    end_all();
-    if (parts_.on_end) parts_.on_end(pages_);
+    while (!stop.stop_requested()) {  // after a lost device: those who had not heard of it
+        end_all(*failure());
+        publish_stats();
+        sleep();
+    }
+    end_all(failure().value_or(unloading()));
+    if (parts_.on_end && !failure()) parts_.on_end(pages_);
+}
+
+std::optional<base::Error> EngineLoop::failure() const {
+    std::lock_guard lock(mutex_);
+    return failure_;
+}
+
+void EngineLoop::give_up(const base::Error& why) {
+    {
+        std::lock_guard lock(mutex_);
+        if (failure_) return;
+        failure_ = why;
+    }
+    end_all(why);
+    if (parts_.on_lost) parts_.on_lost();
 }
 
 // How long a step beside running streams may be, in rows.
@@ -205,6 +228,7 @@ bool EngineLoop::run_model(const Step& step) {
     if (!error) return true;
     base::log_error("a forward pass of {} rows failed: {}", step.batch.tokens.size(), error->message);
     for (const StepItem& item : step.items) fail(owner(*item.sequence), *error);
+    if (error->detail == kDeviceLost) give_up(*error);
     return false;
 }
 
@@ -245,14 +269,10 @@ void EngineLoop::sleep() {
     bell_->wait(until);
 }
 
-void EngineLoop::end_all() {
-    embeddings_.end_all();
+void EngineLoop::end_all(const base::Error& why) {
+    embeddings_.end_all(why);
     take_arrivals();
-    for (const auto& generation : live_)
-        fail(*generation, {.code = ErrorCode::kUnavailable,
-                           .message = "The model is being unloaded; try again.",
-                           .param = {},
-                           .detail = "shutting_down"});
+    for (const auto& generation : live_) fail(*generation, why);
     drop_ended();
 }
 

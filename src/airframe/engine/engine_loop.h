@@ -32,6 +32,8 @@ struct EngineLoopParts {
     DraftModel* draft = nullptr;  // borrowed; null: guesses come from the texts themselves
     // On the engine thread, before the first step and after the last one; may be empty.
     std::function<void(PagePool&)> on_begin, on_end;
+    // On the engine thread, when the device is lost: nothing of it will be used any more. May be empty.
+    std::function<void()> on_lost;
     std::shared_ptr<const Tokenizer> tokenizer;
     uint32_t vocab = 0;
     uint32_t ctx_tokens = 0;
@@ -49,7 +51,8 @@ class EngineLoop {
     base::Result<std::unique_ptr<EventStream>> submit(EngineRequest request);  // any thread
     // Any thread. REQUIRES: what check_embed lets pass.
     base::Result<void> embed(EmbedRequest request, Pooling pooling);
-    EngineStats stats() const;  // any thread
+    EngineStats stats() const;                   // any thread
+    std::optional<base::Error> failure() const;  // any thread; as Engine::failure()
 
   private:
     using Generations = std::vector<std::unique_ptr<Generation>>;
@@ -65,7 +68,8 @@ class EngineLoop {
     void read_logits(const Step& step);
     void sleep();
     int32_t prompt_rows() const;
-    void end_all();
+    void end_all(const base::Error& why);
+    void give_up(const base::Error& why);
 
     Generation& owner(const Sequence& sequence);
     void fail(Generation& generation, base::Error error);
@@ -75,7 +79,8 @@ class EngineLoop {
     const EngineLoopParts parts_;
     const std::shared_ptr<Doorbell> bell_ = std::make_shared<Doorbell>();
 
-    mutable std::mutex mutex_;  // guards the next three
+    mutable std::mutex mutex_;  // guards the next four
+    std::optional<base::Error> failure_;
     Generations arrivals_;
     uint64_t next_id_ = 1;
     EngineStats stats_{};

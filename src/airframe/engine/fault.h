@@ -4,6 +4,7 @@
 #include <exception>
 #include <new>
 #include <optional>
+#include <utility>
 
 #include "base/result.h"
 
@@ -16,12 +17,28 @@ inline base::Error out_of_memory() {
             .detail = "out_of_memory"};
 }
 
+// An error thrown to where error_of() turns it back: the functions between know nothing of failing devices.
+struct Fault : std::exception {
+    explicit Fault(base::Error cause) : error(std::move(cause)) {}
+    const char* what() const noexcept override { return error.message.c_str(); }
+    base::Error error;
+};
+
+inline base::Error unloading() {
+    return {.code = base::ErrorCode::kUnavailable,
+            .message = "The model is being unloaded; try again.",
+            .param = {},
+            .detail = "shutting_down"};
+}
+
 // The error that a throwing call has left, or nothing.
 template <class Call>
 std::optional<base::Error> error_of(Call call) {
     try {
         call();
         return std::nullopt;
+    } catch (const Fault& fault) {
+        return fault.error;
     } catch (const std::bad_alloc&) {
         return out_of_memory();
     } catch (const std::exception& exception) {

@@ -88,7 +88,7 @@ base::Result<void> check_embed_text(const ModelSpec& spec, const EmbedText& text
 base::Result<void> Embedder::pass(EmbedWork& work, uint32_t rows_max) {
     plan(work, std::min(rows_max, model_.options().batch_rows_max));
     TRY_VOID(make_room(work));
-    compute(work);
+    TRY_VOID(compute(work));
     for (const Piece& piece : pieces_) TRY_VOID(take(work, piece));
     return {};
 }
@@ -126,7 +126,7 @@ base::Result<void> Embedder::make_room(const EmbedWork& work) {
     return {};
 }
 
-void Embedder::compute(const EmbedWork& work) {
+base::Result<void> Embedder::compute(const EmbedWork& work) {
     tokens_.clear(), positions_.clear(), segments_.clear(), slices_.clear();
     const auto& options = pool_->options();
     counting_.resize(static_cast<size_t>(options.n_pages));
@@ -145,12 +145,12 @@ void Embedder::compute(const EmbedWork& work) {
         }
     }
     rows_.resize(tokens_.size() * model_.spec().dim);
-    model_.hidden({.tokens = tokens_,
-                   .positions = positions_,
-                   .slices = slices_,
-                   .logit_rows = {},
-                   .segments = segments_},
-                  *pool_, rows_);
+    return model_.hidden({.tokens = tokens_,
+                          .positions = positions_,
+                          .slices = slices_,
+                          .logit_rows = {},
+                          .segments = segments_},
+                         *pool_, rows_);
 }
 
 base::Result<void> Embedder::take(EmbedWork& work, const Piece& piece) {

@@ -57,7 +57,7 @@ class Embedder {
     // Computes about `rows_max` more rows of the work: as many whole texts as fit, or a part of a longer one;
     // of an encoder, which sees a text as a whole, at least one text. REQUIRES: not done; texts checked;
     // rows_max >= 1; the model has a rank head where the pooling asks for it. After an error the work is
-    // over. Errors: kNumeric (no finite result), kOutOfMemory.
+    // over. Errors: kNumeric (no finite result), kOutOfMemory, those of Model::hidden.
     base::Result<void> pass(EmbedWork& work, uint32_t rows_max);
 
     // Gives back the memory of keys and values. REQUIRES: no text is computed in part.
@@ -71,7 +71,7 @@ class Embedder {
 
     void plan(const EmbedWork& work, size_t rows_max);
     base::Result<void> make_room(const EmbedWork& work);
-    void compute(const EmbedWork& work);
+    base::Result<void> compute(const EmbedWork& work);
     base::Result<void> take(EmbedWork& work, const Piece& piece);
 
     Model& model_;

@@ -21,18 +21,18 @@ class Run {
     }
 
     // Logits [tokens, vocab] of the next tokens.
-    const std::vector<float>& next(std::span<const int32_t> tokens) {
+    base::Result<std::span<const float>> next(std::span<const int32_t> tokens) {
         const std::span numbers(numbers_);
         const BatchSlice slice{.first_row = 0,
                                .n_rows = static_cast<int32_t>(tokens.size()),
                                .kv_tokens = static_cast<int32_t>(done_),
                                .pages = numbers};
         logits_.resize(tokens.size() * model_->spec().vocab);
-        model_->forward({.tokens = tokens,
-                         .positions = numbers.subspan(done_, tokens.size()),
-                         .slices = {&slice, 1},
-                         .logit_rows = numbers.first(tokens.size())},
-                        pool_, logits_);
+        TRY_VOID(model_->forward({.tokens = tokens,
+                                  .positions = numbers.subspan(done_, tokens.size()),
+                                  .slices = {&slice, 1},
+                                  .logit_rows = numbers.first(tokens.size())},
+                                 pool_, logits_));
         done_ += tokens.size();
         return logits_;
     }
@@ -66,10 +66,11 @@ base::Result<std::vector<KvDistance>> kv_distances(Model& model, std::span<const
     const size_t most = std::min(model.options().batch_rows_max, model.options().logit_rows_max);
     for (size_t at = 0; at < tokens.size(); at += most) {
         const auto chunk = tokens.subspan(at, std::min(most, tokens.size() - at));
-        const std::vector<float>& want = exact.next(chunk);
+        TRY(const auto want, exact.next(chunk));
         const double share = static_cast<double>(chunk.size()) / static_cast<double>(tokens.size());
         for (size_t i = 0; i < runs.size(); ++i) {
-            const LogitDistance distance = logit_distance(want, runs[i].next(chunk), model.spec().vocab);
+            TRY(const auto got, runs[i].next(chunk));
+            const LogitDistance distance = logit_distance(want, got, model.spec().vocab);
             distances[i].kl_mean += share * distance.kl_mean;
             distances[i].kl_median += share * distance.kl_median;
             distances[i].top1_equal += share * distance.top1_equal;

@@ -28,6 +28,11 @@ class KvPool {
     const KvLayer& layer(uint32_t index) const { return layers_[index]; }
     const KvOptions& options() const { return options_; }
     uint64_t bytes() const { return bytes_; }
+    // Frees the pages for good.
+    void release_memory() {
+        layers_.clear();
+        buffers_.clear();
+    }
 
   private:
     KvOptions options_;

@@ -31,7 +31,7 @@ LoneSequence::LoneSequence(Model& model, KvPool pool)
     logits_.resize(model.spec().vocab);
 }
 
-void LoneSequence::forward(std::span<const int32_t> tokens, std::span<float> logits) {
+base::Result<void> LoneSequence::forward(std::span<const int32_t> tokens, std::span<float> logits) {
     CHECK(!tokens.empty() && position_ + tokens.size() <= positions_.size(),
           "{} tokens after {} in room for {}", tokens.size(), position_, positions_.size());
     const std::span numbers(positions_);
@@ -40,29 +40,32 @@ void LoneSequence::forward(std::span<const int32_t> tokens, std::span<float> log
                            .n_rows = static_cast<int32_t>(tokens.size()),
                            .kv_tokens = static_cast<int32_t>(position_),
                            .pages = pages_};
-    model_->forward({.tokens = tokens,
-                     .positions = numbers.subspan(position_, tokens.size()),
-                     .slices = {&slice, 1},
-                     .logit_rows = numbers.subspan(tokens.size() - wanted, wanted)},
-                    pool_, logits);
+    TRY_VOID(model_->forward({.tokens = tokens,
+                              .positions = numbers.subspan(position_, tokens.size()),
+                              .slices = {&slice, 1},
+                              .logit_rows = numbers.subspan(tokens.size() - wanted, wanted)},
+                             pool_, logits));
     position_ += tokens.size();
+    return {};
 }
 
-std::span<const float> LoneSequence::append(std::span<const int32_t> tokens) {
+base::Result<std::span<const float>> LoneSequence::append(std::span<const int32_t> tokens) {
     const size_t most = model_->options().batch_rows_max;
-    for (; tokens.size() > most; tokens = tokens.subspan(most)) forward(tokens.first(most), {});
-    forward(tokens, logits_);
+    for (; tokens.size() > most; tokens = tokens.subspan(most)) TRY_VOID(forward(tokens.first(most), {}));
+    TRY_VOID(forward(tokens, logits_));
     return logits_;
 }
 
-void LoneSequence::append(std::span<const int32_t> tokens, uint32_t chunk_rows, std::span<float> logits) {
+base::Result<void> LoneSequence::append(std::span<const int32_t> tokens, uint32_t chunk_rows,
+                                        std::span<float> logits) {
     const size_t vocab = logits_.size();
     CHECK(chunk_rows > 0 && logits.size() == tokens.size() * vocab, "{} logits for {} tokens", logits.size(),
           tokens.size());
     for (size_t at = 0; at < tokens.size(); at += chunk_rows) {
         const size_t rows = std::min<size_t>(chunk_rows, tokens.size() - at);
-        forward(tokens.subspan(at, rows), logits.subspan(at * vocab, rows * vocab));
+        TRY_VOID(forward(tokens.subspan(at, rows), logits.subspan(at * vocab, rows * vocab)));
     }
+    return {};
 }
 
 }  // namespace airframe

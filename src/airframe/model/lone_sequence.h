@@ -17,12 +17,13 @@ class LoneSequence {
                                              KvType kv_type = KvType::kF16);
 
     // Runs the tokens after those already there and gives the logits [vocab] of the last one, valid until the
-    // next call. REQUIRES: 1 <= tokens.size(), room for them, ids of the vocabulary.
-    std::span<const float> append(std::span<const int32_t> tokens);
+    // next call. REQUIRES: 1 <= tokens.size(), room for them, ids of the vocabulary. Errors: those of
+    // Model::forward.
+    base::Result<std::span<const float>> append(std::span<const int32_t> tokens);
 
     // The same in passes of at most `chunk_rows` tokens, with the logits of each: logits [tokens.size(),
     // vocab]. REQUIRES: chunk_rows within the model's options.
-    void append(std::span<const int32_t> tokens, uint32_t chunk_rows, std::span<float> logits);
+    base::Result<void> append(std::span<const int32_t> tokens, uint32_t chunk_rows, std::span<float> logits);
 
     void clear() { position_ = 0; }
 
@@ -30,7 +31,7 @@ class LoneSequence {
     LoneSequence(Model& model, KvPool pool);
 
     // One pass; the logits of the last logits.size() / vocab tokens.
-    void forward(std::span<const int32_t> tokens, std::span<float> logits);
+    base::Result<void> forward(std::span<const int32_t> tokens, std::span<float> logits);
 
     Model* model_;
     KvPool pool_;

@@ -116,6 +116,8 @@ Result<std::unique_ptr<Model>> Model::load(GgufFile file, std::unique_ptr<Backen
     TRY_VOID(state->check_memory());
     TRY(state->weights, load_weights(state->file, state->spec, *state->backend, options.on_progress));
     TRY_VOID(state->allocate_scratch());
+    state->backend->wait();
+    TRY_VOID(state->backend->outcome());
     std::unique_ptr<Model> model(new Model(std::move(state)));
     model->set_context({.ctx_tokens = model->spec().ctx_train_tokens});
     return model;
@@ -133,7 +135,7 @@ void Model::set_context(const RopeContext& context) {
     state_->rope_local = RopeTable(state_->spec, factors, context, true);
 }
 
-void Model::forward(const Batch& batch, KvPool& pool, std::span<float> logits_out) {
+Result<void> Model::forward(const Batch& batch, KvPool& pool, std::span<float> logits_out) {
     State& state = *state_;
     const auto rows = static_cast<int64_t>(batch.tokens.size());
     const auto logit_rows = static_cast<int64_t>(batch.logit_rows.size());
@@ -146,6 +148,12 @@ void Model::forward(const Batch& batch, KvPool& pool, std::span<float> logits_ou
     const Scratch scratch = state.scratch_for(batch);
     airframe::forward(state.spec, state.weights, *state.backend, batch, pool, scratch);
     if (logit_rows > 0) state.backend->read(*scratch.logits.buffer, 0, std::as_writable_bytes(logits_out));
+    return state.backend->outcome();
+}
+
+void Model::release_memory() {
+    state_->weights.buffers.clear();
+    state_->buffers.clear();
 }
 
 double Model::rank(std::span<const double> row) const {
@@ -153,7 +161,7 @@ double Model::rank(std::span<const double> row) const {
     return rank_score(state_->weights.rank, row);
 }
 
-void Model::hidden(const Batch& batch, KvPool& pool, std::span<float> out) {
+Result<void> Model::hidden(const Batch& batch, KvPool& pool, std::span<float> out) {
     State& state = *state_;
     CHECK(!batch.tokens.empty() && batch.tokens.size() <= state.options.batch_rows_max, "{} rows, at most {}",
           batch.tokens.size(), state.options.batch_rows_max);
@@ -163,11 +171,12 @@ void Model::hidden(const Batch& batch, KvPool& pool, std::span<float> out) {
     if (state.spec.encoder) {
         forward_encoder(state.spec, state.weights, *state.backend, batch, pool, scratch);
         state.backend->read(*scratch.x.buffer, 0, std::as_writable_bytes(out));
-        return;
+        return state.backend->outcome();
     }
     airframe::forward(state.spec, state.weights, *state.backend, batch, pool, scratch);
     state.backend->norm(scratch.x, state.weights.output_norm, scratch.attn_in);
     state.backend->read(*scratch.attn_in.buffer, 0, std::as_writable_bytes(out));
+    return state.backend->outcome();
 }
 
 }  // namespace airframe

@@ -61,12 +61,17 @@ class Model {
 
     // Runs the rows of `batch` through all layers, storing keys and values in `pool`; logits of
     // batch.logit_rows go to logits_out [logit_rows, vocab]. REQUIRES: rows and logit rows within the
-    // options; pages allocated. Blocks.
-    void forward(const Batch& batch, KvPool& pool, std::span<float> logits_out);
+    // options; pages allocated. Blocks. Errors: those of Backend::outcome(); logits_out is worth nothing
+    // then.
+    base::Result<void> forward(const Batch& batch, KvPool& pool, std::span<float> logits_out);
 
     // The same without a head: the last layer's output after the final norm, [rows, dim]. Encoders have only
-    // this; for them the batch's slices are whole texts.
-    void hidden(const Batch& batch, KvPool& pool, std::span<float> out);
+    // this; for them the batch's slices are whole texts. Errors: as forward().
+    base::Result<void> hidden(const Batch& batch, KvPool& pool, std::span<float> out);
+
+    // Frees weights and activations: of a lost device, while another one takes its place. Nothing can be
+    // computed after it.
+    void release_memory();
 
     // The rank head's score (rank_head.h) of a pair's first row [dim]. REQUIRES: spec().rank_head.
     double rank(std::span<const double> row) const;

@@ -20,7 +20,7 @@ base::Result<std::vector<float>> run_tokens(Model& model, std::span<const int32_
     TRY(LoneSequence sequence,
         LoneSequence::create(model, static_cast<uint32_t>(tokens.size()), options.kv_type));
     std::vector<float> logits(tokens.size() * spec.vocab);
-    sequence.append(tokens, chunk, logits);
+    TRY_VOID(sequence.append(tokens, chunk, logits));
     return logits;
 }
 

@@ -47,6 +47,7 @@ constexpr DetailRow kByDetail[] = {
     {"headers_too_large", 431, kRequest},
     {"model_load_failed", 500, kServer},
     {"shutting_down", 503, kUnavailable, 5},
+    {"device_lost", 503, kUnavailable, 5},
     {"too_many_connections", 503, kUnavailable, 1},
 };
 

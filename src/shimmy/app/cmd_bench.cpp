@@ -84,10 +84,16 @@ base::Result<Measured> measure(airframe::Model& model, const BenchOptions& optio
         hash = {};
         sequence.clear();
         const auto start = base::Clock::now();
-        if (!prompt.empty()) hash.add(sequence.append(prompt));
+        if (!prompt.empty()) {
+            TRY(const auto logits, sequence.append(prompt));
+            hash.add(logits);
+        }
         const double prefill_s = base::seconds_since(start);
         const auto middle = base::Clock::now();
-        for (const int32_t& token : answer) hash.add(sequence.append({&token, 1}));
+        for (const int32_t& token : answer) {
+            TRY(const auto logits, sequence.append({&token, 1}));
+            hash.add(logits);
+        }
         const double decode_s = base::seconds_since(middle);
         if (run == 0) continue;
         if (!prompt.empty()) prefill.push_back(static_cast<double>(prompt.size()) / prefill_s);

@@ -38,9 +38,15 @@ base::Result<std::unique_ptr<airframe::Model>> load_model(const ModelEntry& entr
     const airframe::BackendChoice choice = choose_backend(global);
     base::log_debug("backend {}: {}", choice.name, choice.reason);
     auto model = load_onto(entry, choice.name, global, options);
+    if (!model && model.error().detail == airframe::kDeviceLost) {
+        base::log_warn("{}; loading {} once more", model.error().message, entry.id);
+        model = load_onto(entry, choice.name, global, options);
+    }
     if (model || choice.name == "cpu" || !lets_us_choose(global)) return model;
     const base::ErrorCode code = model.error().code;
-    if (code != base::ErrorCode::kOutOfMemory && code != base::ErrorCode::kUnsupported) return model;
+    constexpr base::ErrorCode kOfTheDevice[] = {base::ErrorCode::kOutOfMemory, base::ErrorCode::kUnsupported,
+                                                base::ErrorCode::kUnavailable};
+    if (std::ranges::find(kOfTheDevice, code) == std::end(kOfTheDevice)) return model;
     base::log_warn("{} is computed on the CPU: {}", entry.id, model.error().message);
     return load_onto(entry, "cpu", global, options);
 }

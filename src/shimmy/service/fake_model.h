@@ -71,6 +71,7 @@ struct FakeScript {
     bool ranks = false;               // has a rank head
     std::atomic<bool> throws{false};  // rendering a conversation does, as no code of ours should
 
+    std::atomic<bool> lost{false};  // its device is
     std::atomic<int> embed_cancelled{0};
 
     std::atomic<int> running{0};  // submitted, neither over nor cancelled
@@ -128,6 +129,10 @@ class FakeEngine final : public airframe::Engine {
     airframe::KvType kv_type() const override { return airframe::KvType::kF16; }
     uint64_t kv_bytes() const override { return 0; }
     airframe::EngineStats stats() const override { return {}; }
+    std::optional<base::Error> failure() const override {
+        if (!script_->lost) return {};
+        return base::Error{base::ErrorCode::kUnavailable, "the GPU has failed", {}, "device_lost"};
+    }
 
   private:
     struct Embedding {

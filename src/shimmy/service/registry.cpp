@@ -63,7 +63,9 @@ Registry::~Registry() {
 ModelLease Registry::try_acquire(const ModelEntry& entry) const {
     Lock lock(core_->mutex);
     const auto for_another = [&](const Waiting& each) { return each.entry.id != entry.id; };
-    if (!current_ || current_->id != entry.id || std::ranges::any_of(waiting_, for_another)) return nullptr;
+    if (!current_ || current_->id != entry.id || current_->engine->failure() ||
+        std::ranges::any_of(waiting_, for_another))
+        return nullptr;
     return current_;
 }
 
@@ -120,7 +122,7 @@ void Registry::serve_next(Lock& lock, const std::stop_token& stop) {
     std::erase_if(waiting_, [](const Waiting& each) { return each.wait->cancelled(); });
     if (waiting_.empty()) return;
     const ModelEntry entry = waiting_.front().entry;
-    const bool is_current = current_ && current_->id == entry.id;
+    const bool is_current = current_ && current_->id == entry.id && !current_->engine->failure();
     base::Result<ModelLease> result = is_current ? current_ : switch_to(lock, entry, stop);
     if (stop.stop_requested()) return;  // the destructor answers those who wait
     auto served = take_waiting_for(entry.id);
