@@ -65,7 +65,10 @@ bool EmbedQueue::run_pass(uint32_t rows_max) {
     base::Result<void> passed;
     const auto fault = error_of([&] { passed = parts_.pass(job.work, rows_max); });
     if (fault) passed = std::unexpected(*fault);
-    if (!passed && passed.error().detail == kDeviceLost) failure_ = passed.error();
+    if (!passed && passed.error().detail == kDeviceLost) {
+        failure_ = passed.error();  // the owner ends all, once it has told that it is of no more use
+        return true;
+    }
     if (!passed || job.work.done()) end_first(std::move(passed));
     return true;
 }

@@ -120,6 +120,7 @@ std::optional<base::Error> EngineLoop::failure() const {
     return failure_;
 }
 
+// Told before anyone hears of it: who then asks again is given another engine.
 void EngineLoop::give_up(const base::Error& why) {
     {
         std::lock_guard lock(mutex_);
@@ -227,8 +228,10 @@ bool EngineLoop::run_model(const Step& step) {
     const auto error = error_of([&] { parts_.forward(step.batch, std::span(logits_.get(), n_logits)); });
     if (!error) return true;
     base::log_error("a forward pass of {} rows failed: {}", step.batch.tokens.size(), error->message);
-    for (const StepItem& item : step.items) fail(owner(*item.sequence), *error);
-    if (error->detail == kDeviceLost) give_up(*error);
+    if (error->detail == kDeviceLost)
+        give_up(*error);
+    else
+        for (const StepItem& item : step.items) fail(owner(*item.sequence), *error);
     return false;
 }
 

@@ -243,6 +243,7 @@ bool PrefixStore::write_records(std::FILE* file, const PagePool& pages, std::spa
         put(&published.hash, sizeof published.hash);
         put(published.tokens.data(), published.tokens.size_bytes());
         read_page(page, at);
+        if (!backend_.outcome()) return false;
         Checksum sum;
         sum.add(record.data(), record.size() - sizeof(uint64_t));
         const uint64_t checksum = sum.value();

@@ -48,6 +48,18 @@ TEST_F(RegistryTest, LoadsOnceForAllThatWait) {
     EXPECT_EQ(registry->status().current_id, "a");
 }
 
+TEST_F(RegistryTest, AModelWhoseDeviceIsLostIsLoadedAnew) {
+    start();
+    auto first = ask("a");
+    const ModelLease lost = *result_of(first);
+    EXPECT_EQ(registry->try_acquire(fake_entry("a")), lost);
+    script->lost = true;
+    EXPECT_EQ(registry->try_acquire(fake_entry("a")), nullptr);
+    auto second = ask("a");
+    EXPECT_NE(*result_of(second), lost);
+    EXPECT_EQ(*loads, 2);
+}
+
 TEST_F(RegistryTest, SwitchesInTurnsAndLosesNoRequest) {
     start();
     std::vector<std::pair<std::string, Future>> asked;

@@ -161,7 +161,8 @@ bool Device::wait(VkFence fence, uint64_t multiply_adds) {
     const VkResult result = api_.vkWaitForFences(handle_, 1, &fence, VK_TRUE, most_ns);
     if (result == VK_SUCCESS) return true;
     if (result == VK_TIMEOUT) given_up_ = fence;
-    fail(result, fmt::format("waited {} s for it", most_ns / kSecondNs));
+    fail(result, result == VK_TIMEOUT ? fmt::format("work did not end within {} s", most_ns / kSecondNs)
+                                      : std::string("work broke off"));
     return false;
 }
 
