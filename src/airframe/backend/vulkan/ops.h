@@ -46,6 +46,7 @@ class VulkanBackend final : public Backend {
     std::string_view description() const override { return description_; }
     bool supports(QuantType type) const override;
     bool owns_memory() const override { return true; }
+    bool multiplies_halves() const { return device_->multiplies_halves(); }
     uint64_t available_memory_bytes() const override { return device_->available_bytes(); }
 
     base::Result<std::unique_ptr<Buffer>> upload(std::span<const std::byte> host) override;

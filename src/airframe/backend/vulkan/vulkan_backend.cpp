@@ -83,6 +83,10 @@ uint64_t VulkanBackend::stage_ints(std::span<const int32_t> values) {
     return staged.address;
 }
 
+bool rounds_factors(const Backend& backend) {
+    return static_cast<const VulkanBackend&>(backend).multiplies_halves();
+}
+
 uint64_t address_of(const Weight& vector) {
     if (!vector) return 0;
     CHECK(vector.type == QuantType::kF32, "a vector of type {}", traits(vector.type).name);

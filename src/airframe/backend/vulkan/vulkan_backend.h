@@ -19,5 +19,9 @@ namespace vulkan {
 // logged as an error.
 int validation_messages();
 
+// Whether this backend, a vulkan one, rounds the factors of products to f16: cooperative matrices compute
+// them.
+bool rounds_factors(const Backend& backend);
+
 }  // namespace vulkan
 }  // namespace airframe

@@ -3,7 +3,6 @@
 #include <cstdlib>
 
 #include "airframe/backend/conformance_backends.h"
-#include "airframe/backend/vulkan/adapter.h"
 #include "airframe/backend/vulkan/vulkan_backend.h"
 #include "base/check.h"
 #include "base/system.h"
@@ -22,13 +21,6 @@ constexpr double kHalvesBound = 5e-4;
 
 std::string device_name() { return base::env("SHIMMY_GPU_DEVICE").value_or("0"); }
 
-bool has_matrices() {
-    static const auto adapters = list_adapters();
-    if (!adapters) return false;
-    const auto index = choose_adapter(*adapters, device_name()).index;
-    return index && (*adapters)[*index].cooperative_matrix;
-}
-
 base::Result<std::shared_ptr<Backend>> open_backend(bool deterministic) {
     setenv("SHIMMY_VULKAN_VALIDATION", "1", 0);
     const std::string device = device_name();
@@ -39,6 +31,11 @@ const base::Result<std::shared_ptr<Backend>>& shared_backend(bool deterministic)
     static const auto quick = open_backend(false);
     static const auto steady = open_backend(true);
     return deterministic ? steady : quick;
+}
+
+bool has_matrices() {
+    const auto& backend = shared_backend(false);
+    return backend && vulkan::rounds_factors(**backend);
 }
 
 }  // namespace
