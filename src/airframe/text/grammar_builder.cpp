@@ -1,6 +1,5 @@
 #include "airframe/text/grammar_builder.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -8,16 +7,6 @@
 
 namespace airframe {
 namespace {
-
-constexpr uint8_t kControl = 0xFF;  // TokenTrie::kControlByte
-
-// The longest beginning of `mark` that `seen` bytes of it and then `byte` end with (Knuth, Morris, Pratt).
-size_t matched(std::string_view mark, size_t seen, uint8_t byte) {
-    const std::string text = std::string(mark.substr(0, seen)) + static_cast<char>(byte);
-    for (size_t length = std::min(text.size(), mark.size()); length > 0; --length)
-        if (std::string_view(text).ends_with(mark.substr(0, length))) return length;
-    return 0;
-}
 
 template <class T>
 void append(std::vector<T>& to, const std::vector<T>& from) {
@@ -112,27 +101,10 @@ void GrammarBuilder::use(Place from, const NodeKey& rule, Place to) {
     grammar_->bytes[from].uses.push_back({rule, to});
 }
 
-void GrammarBuilder::until(Place from, std::string_view mark, Place to, bool may_end) {
-    if (static_cast<uint8_t>(mark[0]) == kControl) {
-        grammar_->bytes[from].edges.push_back({0, kControl - 1, from});
-        if (may_end) accept(from);
-        return text(from, mark, to);
-    }
-    std::vector<Place> places{from};
-    while (places.size() < mark.size()) places.push_back(place());
-    places.push_back(to);
-    for (size_t seen = 0; seen < mark.size(); ++seen) {
-        if (may_end) accept(places[seen]);
-        for (uint32_t byte = 0; byte < kControl; ++byte) {
-            const Place target = places[matched(mark, seen, static_cast<uint8_t>(byte))];
-            auto& edges = grammar_->bytes[places[seen]].edges;
-            const auto value = static_cast<uint8_t>(byte);
-            if (byte > 0 && edges.back().target == target && edges.back().hi + 1u == byte)
-                edges.back().hi = value;
-            else
-                edges.push_back({value, value, target});
-        }
-    }
+void GrammarBuilder::join(Place from, Place to) {
+    const Place nothing = place();
+    accept(nothing);
+    use(from, rule(nothing), to);
 }
 
 NodeKey GrammarBuilder::add(const Grammar& other) { return add(other, {}); }

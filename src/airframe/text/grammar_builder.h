@@ -21,10 +21,12 @@ class GrammarBuilder {
     void text(Place from, std::string_view text, Place to);  // REQUIRES: not empty
     // A text of `rule`, then on from `to`. REQUIRES: where the rule is the builder's own, its places accept.
     void use(Place from, const NodeKey& rule, Place to);
+    void join(Place from, Place to);  // nothing stands between them
     static NodeKey rule(Place place) { return {NodeKey::Kind::kByte, place, 0, 0}; }
-    // Any bytes up to the first occurrence of `mark`, which leads to `to`; the text may end before it when
-    // `may_end`. Control tokens (token_trie.h) do not come before it. REQUIRES: mark not empty.
-    void until(Place from, std::string_view mark, Place to, bool may_end = false);
+    // One byte of `lo` to `hi`.
+    void bytes(Place from, uint8_t lo, uint8_t hi, Place to) {
+        grammar_->bytes[from].edges.push_back({lo, hi, to});
+    }
     // Takes the rules of `other` in; its texts are those of the rule returned.
     NodeKey add(const Grammar& other);
     // The same rules once more, as Python writes true, false and null; only objects when `only_objects`.

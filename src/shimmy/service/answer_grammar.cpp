@@ -4,14 +4,16 @@
 #include <utility>
 
 #include "airframe/text/grammar_builder.h"
+#include "airframe/text/text_scan.h"
 #include "airframe/text/token_trie.h"
 #include "shimmy/service/call_grammar.h"
+#include "shimmy/service/channel_calls.h"
+#include "shimmy/service/marked_calls.h"
 
 namespace shimmy {
 
 using airframe::GrammarBuilder;
 using airframe::GrammarPtr;
-using airframe::NodeKey;
 using airframe::Tokenizer;
 using airframe::TokenKind;
 using base::ErrorCode;
@@ -62,23 +64,36 @@ class Marks {
     const ChatPlan& plan_;
 };
 
+// Where free text begins that ends with the first mark.
+Place text_before(GrammarBuilder& builder, std::string_view mark, Place behind) {
+    airframe::TextScan scan(builder, {});
+    scan.found(scan.text(airframe::TextScan::kAnywhere, mark), behind);
+    const Place start = scan.place({});
+    scan.finish();
+    return start;
+}
+
+// The calls that the request demands, or may have in place of what it asks for.
+base::Result<void> add_block(GrammarBuilder& builder, Place from, Place to, const ChatPlan& plan,
+                             const Spell& spell) {
+    CallRules rules(builder, plan, spell);
+    return CallBlock(builder, plan, rules, spell).add(from, to);
+}
+
 // The place where the answer begins: behind the thoughts, where the prompt has opened them.
 Place lead(GrammarBuilder& builder, const ChatPlan& plan, const Marks& marks, Place start) {
     if (plan.output.format->channels) {
         constexpr std::string_view kThoughts = "<|channel|>analysis<|message|>", kEnd = "<|end|>";
         if (!marks.can_write(kEnd)) return start;
-        const Place answer = builder.place(), thoughts = builder.place(), ended = builder.place();
-        builder.text(start, marks(kThoughts), thoughts);
-        builder.until(thoughts, marks(kEnd), ended);
+        const Place answer = builder.place(), ended = builder.place();
+        builder.join(builder.text(start, marks(kThoughts)), text_before(builder, marks(kEnd), ended));
         builder.text(ended, marks("<|start|>assistant"), answer);
-        const Place empty = builder.place();
-        builder.accept(empty);
-        builder.use(start, GrammarBuilder::rule(empty), answer);
+        builder.join(start, answer);
         return answer;
     }
     if (!plan.output.in_reasoning) return start;
     const Place ended = builder.place(), answer = builder.place();
-    builder.until(start, marks(plan.output.think.end), ended);
+    builder.join(start, text_before(builder, marks(plan.output.think.end), ended));
     const Place space = builder.place();
     builder.accept(space);
     Place at = space;
@@ -113,7 +128,9 @@ std::string answer_key(const AnswerRules& rules) {
     if (rules.plan == nullptr) return key;
     const ChatOutputOptions& output = rules.plan->output;
     add(output.format->name);
-    add(output.in_reasoning ? output.think.end : "");
+    add(output.think.end);
+    add(output.in_reasoning ? "opened" : "");
+    add(output.split_reasoning ? "split" : "");
     const CallDemand& calls = rules.plan->calls;
     add(calls.required ? "must" : "may");
     add(calls.parallel ? "calls" : "call");
@@ -127,24 +144,27 @@ base::Result<GrammarPtr> compile_answer(const AnswerRules& rules, const Tokenize
     if (rules.constraint != nullptr && (plan == nullptr || !plan->calls.required)) {
         TRY(body, compile_constraint(*rules.constraint));
     }
-    const bool as_it_is = plan == nullptr || (!plan->output.format->channels && !plan->output.in_reasoning &&
-                                              plan->calls.tools.empty());
+    if (plan == nullptr) return body;
+    const bool as_it_is =
+        !plan->output.format->channels && !plan->output.in_reasoning && plan->calls.tools.empty();
     if (body && as_it_is) return body;
     GrammarBuilder builder;
     const Marks marks(tokenizer, *plan);
-    const auto spell = [&](std::string_view text) { return marks(text); };
-    const Place start = builder.place();
-    if (!body) {
-        const Place from = plan->calls.required ? lead(builder, *plan, marks, start) : start;
-        TRY_VOID(add_calls(builder, from, *plan, spell));
+    const Spell spell = [&](std::string_view text) { return marks(text); };
+    const bool may_call = !plan->calls.tools.empty();
+    if (!body && !plan->calls.required) {
+        TRY(const Place start, plan->output.format->channels ? add_channel_calls(builder, *plan, spell)
+                                                             : add_marked_calls(builder, *plan, spell));
         return builder.finish(start);
     }
-    const Place from = lead(builder, *plan, marks, start), end = builder.place();
+    const Place start = builder.place(), end = builder.place();
     builder.accept(end);
+    const Place from = lead(builder, *plan, marks, start);
     // Calls may stand in place of the text.
-    if (!plan->calls.tools.empty() && can_write(plan->output.format->writing, plan->calls.tools)) {
-        TRY_VOID(add_call_block(builder, from, end, *plan, spell));
+    if (!body || (may_call && can_write(plan->output.format->writing, plan->calls.tools, false))) {
+        TRY_VOID(add_block(builder, from, end, *plan, spell));
     }
+    if (!body) return builder.finish(start);
     const bool channels = plan->output.format->channels;
     const Place text = channels ? builder.text(from, marks("<|channel|>final<|message|>")) : from;
     builder.use(text, builder.add(*body), end);

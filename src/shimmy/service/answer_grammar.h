@@ -21,8 +21,8 @@ struct AnswerRules {
 bool is_constrained(const AnswerRules& rules);
 // Equal for equal grammars of one model.
 std::string answer_key(const AnswerRules& rules);
-// Errors: kInvalidArgument, detail "invalid_json_schema" or "invalid_grammar", where the grammar is wrong or
-// asks for what cannot be promised; they say where in it.
+// REQUIRES: is_constrained(). Errors: kInvalidArgument, detail "invalid_json_schema" or "invalid_grammar",
+// where the grammar is wrong or asks for what cannot be promised; they say where in it.
 base::Result<airframe::GrammarPtr> compile_answer(const AnswerRules& rules,
                                                   const airframe::Tokenizer& tokenizer);
 

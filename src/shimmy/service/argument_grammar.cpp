@@ -25,6 +25,9 @@ constexpr string_view kPlainKeys[] = {"type",     "properties",  "required", "ad
                                       "$defs",    "definitions", "title",    "description",
                                       "examples", "$schema",     "default",  "$comment"};
 
+// What is_plain_key() and is_identifier() say of any name.
+constexpr string_view kAnyKey = "[^\\x00-\\x20<>\"']+", kAnyKeyword = "[A-Za-z0-9_]+";
+
 bool is_identifier(string_view name) {
     return !name.empty() && std::ranges::all_of(name, [](char c) {
         return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
@@ -131,6 +134,24 @@ class ParameterChain {
                    const std::function<std::string(string_view)>& spell)
         : builder_(builder), writing_(writing), spell_(spell) {}
 
+    // Of any names and values, any number of them.
+    base::Result<NodeKey> add_any() {
+        const bool python = writing_.arguments == ArgumentSyntax::kPython;
+        TRY(const GrammarPtr name, airframe::compile_regex_grammar(python ? kAnyKeyword : kAnyKey));
+        TRY(const GrammarPtr json, airframe::compile_json_schema("true"));
+        const NodeKey key = builder_.add(*name), value = python ? builder_.add(*json, {.python = true})
+                                                                : builder_.add(texts_without(end_mark()));
+        const Place begin = builder_.place(), one = builder_.place();
+        const Place named = builder_.place(), end = builder_.place();
+        builder_.join(begin, one);
+        builder_.use(builder_.text(one, spell_(writing_.key_begin)), key, named);
+        builder_.use(builder_.text(named, spell_(writing_.value_begin)), value, end);
+        const Place done = builder_.text(end, spell_(writing_.value_end));
+        builder_.join(builder_.text(done, writing_.parameter_separator), one);
+        builder_.accept(begin);
+        builder_.accept(done);
+        return GrammarBuilder::rule(begin);
+    }
     // In the order as written, those that are not required left out or not.
     base::Result<NodeKey> add(const json::value* schema) {
         const std::vector<Parameter> all = parameters_of(schema);
@@ -156,6 +177,10 @@ class ParameterChain {
     }
 
   private:
+    string_view end_mark() const {
+        const size_t mark = writing_.value_end.find('<');
+        return writing_.value_end.substr(mark, writing_.value_end.find('>') + 1 - mark);
+    }
     base::Result<NodeKey> parameter_rule(const json::value* root, const Parameter& parameter) {
         TRY(const GrammarPtr grammar, compile_parameter(root, parameter));
         const Place begin = builder_.place(), end = builder_.place();
@@ -163,9 +188,7 @@ class ParameterChain {
             builder_.text(begin, spell_(writing_.key_begin) + parameter.name + spell_(writing_.value_begin));
         NodeKey rule;
         if (writing_.arguments == ArgumentSyntax::kParameters && is_text(parameter.schema)) {
-            const size_t mark = writing_.value_end.find('<');
-            TRY(rule, add_raw_text(builder_, *grammar,
-                                   writing_.value_end.substr(mark, writing_.value_end.find('>') + 1 - mark)));
+            TRY(rule, add_raw_text(builder_, *grammar, end_mark()));
         } else {
             rule = builder_.add(*grammar, {.python = writing_.arguments == ArgumentSyntax::kPython});
         }
@@ -195,9 +218,12 @@ bool has_plain_parameters(const json::value* schema, ArgumentSyntax syntax) {
 base::Result<NodeKey> add_arguments(GrammarBuilder& builder, const CallWriting& writing,
                                     const json::value* schema,
                                     const std::function<std::string(string_view)>& spell) {
-    if (writing.arguments != ArgumentSyntax::kJson)
-        return ParameterChain(builder, writing, spell).add(schema);
-    if (schema == nullptr || schema->is_null()) {
+    const bool is_any = schema == nullptr || schema->is_null();
+    if (writing.arguments != ArgumentSyntax::kJson) {
+        ParameterChain chain(builder, writing, spell);
+        return is_any ? chain.add_any() : chain.add(schema);
+    }
+    if (is_any) {
         TRY(const GrammarPtr any, airframe::compile_json_object());
         return builder.add(*any);
     }

@@ -17,7 +17,8 @@ namespace shimmy {
 // `schema` null: any arguments.
 bool has_plain_parameters(const boost::json::value* schema, ArgumentSyntax syntax);
 
-// REQUIRES: JSON, or has_plain_parameters(). Errors: those of compile_json_schema.
+// `schema` null: an object of any kind, or parameters of any names. REQUIRES: JSON, or
+// has_plain_parameters(). Errors: those of compile_json_schema.
 base::Result<airframe::NodeKey> add_arguments(airframe::GrammarBuilder& builder, const CallWriting& writing,
                                               const boost::json::value* schema,
                                               const std::function<std::string(std::string_view)>& spell);

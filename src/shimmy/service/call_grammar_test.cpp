@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "shimmy/service/answer_grammar.h"
 #include "shimmy/service/fake_model.h"
+#include "shimmy/service/marked_calls.h"
 
 namespace shimmy {
 namespace {
@@ -136,7 +137,7 @@ TEST_P(EveryFormat, IsWrittenAsItIsRead) {
         for (const airframe::Tokenizer* tokenizer :
              std::initializer_list<const airframe::Tokenizer*>{&marks, &bytes}) {
             const ChatPlan plan = plan_for(format, parallel);
-            ASSERT_TRUE(can_write(format.writing, plan.calls.tools));
+            ASSERT_TRUE(can_write(format.writing, plan.calls.tools, true));
             const auto grammar = compile_answer({.plan = &plan}, *tokenizer);
             ASSERT_TRUE(grammar) << grammar.error().message;
             GrammarMachine machine(*grammar);
@@ -172,7 +173,7 @@ TEST_P(EveryFormat, HoldsStrictToolsToTheirSchemasBehindItsMark) {
     int calls = 0;
     for (const airframe::Tokenizer* tokenizer :
          std::initializer_list<const airframe::Tokenizer*>{&marks, &bytes}) {
-        const ChatPlan plan = plan_for(format, true, false);
+        const ChatPlan plan = plan_for(format, false, false);  // a call, and the end
         const auto grammar = compile_answer({.plan = &plan}, *tokenizer);
         ASSERT_TRUE(grammar) << grammar.error().message;
         GrammarMachine machine(*grammar);

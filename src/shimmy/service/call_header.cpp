@@ -10,12 +10,6 @@ namespace {
 
 using Kind = CallHeader::Kind;
 
-constexpr std::string_view kNameKeys[] = {"name", "tool_name", "function_name"};
-constexpr std::string_view kArgumentKeys[] = {"arguments", "parameters", "args"};
-constexpr std::string_view kWrapperKeys[] = {"function", "tool_call"};
-constexpr std::string_view kListKeys[] = {"tool_calls"};
-constexpr std::string_view kOtherKeys[] = {"type", "id", "tool_call_id", "index"};
-
 template <size_t N>
 bool is_one_of(const std::string_view (&keys)[N], std::string_view key) {
     return std::ranges::find(keys, key) != std::end(keys);
@@ -65,19 +59,21 @@ class HeaderReader {
         if (to_next()) value_of(name);
     }
 
+    // The first name counts.
     void value_of(std::string_view key) {
         const char first = text_[at_];
-        if (is_one_of(kWrapperKeys, key) && first == '{') {
+        const bool is_nested = first == '{' || first == '[';
+        if (is_one_of(kCallArgumentKeys, key)) return arguments();
+        if (!header_.name.empty()) return skip();
+        if (is_one_of(kCallWrapperKeys, key) && first == '{') {
             ++at_;
             ++header_.depth;
-        } else if (is_one_of(kListKeys, key) && first == '[') {
+        } else if (is_one_of(kCallListKeys, key) && first == '[') {
             ++at_;
             end(Kind::kList);
-        } else if (is_one_of(kArgumentKeys, key)) {
-            arguments();
-        } else if (is_one_of(kNameKeys, key) || is_one_of(kWrapperKeys, key)) {
+        } else if (is_one_of(kCallNameKeys, key) || is_one_of(kCallWrapperKeys, key)) {
             name();
-        } else if (is_one_of(kOtherKeys, key) || !header_.name.empty()) {
+        } else if (is_one_of(kOtherCallKeys, key) && !is_nested) {
             skip();
         } else {
             end(Kind::kNoCall);

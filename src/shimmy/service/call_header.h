@@ -8,6 +8,13 @@
 
 namespace shimmy {
 
+// Keys of the object of a call, and of what may stand around it.
+inline constexpr std::string_view kCallNameKeys[] = {"name", "tool_name", "function_name"};
+inline constexpr std::string_view kCallArgumentKeys[] = {"arguments", "parameters", "args"};
+inline constexpr std::string_view kCallWrapperKeys[] = {"function", "tool_call"};  // or the name itself
+inline constexpr std::string_view kCallListKeys[] = {"tool_calls"};
+inline constexpr std::string_view kOtherCallKeys[] = {"type", "id", "tool_call_id", "index"};  // scalars
+
 struct CallHeader {
     enum class Kind : uint8_t {
         kMore,    // more text is needed

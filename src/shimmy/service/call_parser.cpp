@@ -16,7 +16,6 @@ namespace {
 constexpr size_t kHeaderBytesMax = 256;  // of the words that hold a name
 constexpr string_view kFence = "```";
 constexpr string_view kFenceWord = "json";
-constexpr string_view kCodeTools[] = {"python", "ipython", "code_interpreter"};
 
 }  // namespace
 
@@ -80,7 +79,7 @@ CallParser::Step CallParser::begin(std::string& buffer, bool is_end) {
         case CallSyntax::kJson:
             return begin_json(buffer, is_end);
         case CallSyntax::kNamed:
-            if (is_json && !trigger_.begin.empty()) return begin_json(buffer, is_end);
+            if (is_json && trigger_.header_end.empty()) return begin_json(buffer, is_end);
             offset_ = at;
             state_ = State::kHeader;
             return Step::kAgain;
@@ -90,6 +89,7 @@ CallParser::Step CallParser::begin(std::string& buffer, bool is_end) {
             state_ = State::kHeader;
             return Step::kAgain;
         case CallSyntax::kPython:
+            if (buffer[at] == '{') return begin_json(buffer, is_end);
             if (buffer[at] != '[') return no_call();
             in_list_ = true;
             offset_ = at + 1;

@@ -13,6 +13,7 @@ namespace {
 constexpr string_view kMessage = "<|message|>", kChannel = "<|channel|>", kStart = "<|start|>";
 constexpr string_view kEnds[] = {"<|end|>", "<|call|>", "<|return|>"};
 constexpr string_view kBodyMarks[] = {"<|end|>", "<|call|>", "<|return|>", kStart, kChannel};
+constexpr string_view kHeaderBegins[] = {kChannel, kStart, kMessage, "<|constrain|>", "to="};
 constexpr string_view kFunctions = "functions.";
 constexpr size_t kHeaderBytesMax = 512;
 
@@ -47,20 +48,25 @@ class ChannelOutput final : public ChatOutput {
         sink_.collect_into(nullptr);
     }
 
+    // Whether a header stands here is told by its first word, so that it does not depend on the pieces in
+    // which the text comes.
     bool header(bool is_end) {
-        const size_t end = buffer_.find(kMessage);
-        if (end != std::string::npos && end <= kHeaderBytesMax) {
-            open(string_view(buffer_).substr(0, end));
-            buffer_.erase(0, end + kMessage.size());
-            in_header_ = false;
-            return true;
-        }
         const string_view rest =
             string_view(buffer_).substr(std::min(buffer_.find_first_not_of(" \n"), buffer_.size()));
         if (rest.empty()) return false;
-        const bool is_header = rest.starts_with('<') || rest.starts_with("to=") || may_become(rest, "to=");
-        if (is_header && !is_end && buffer_.size() <= kHeaderBytesMax) return false;
-        if (is_header && is_end && rest.starts_with("<|")) {  // broken off
+        const auto may_begin = [&](string_view mark) { return may_become(rest, mark); };
+        if (!is_end && std::ranges::any_of(kHeaderBegins, may_begin)) return false;
+        if (std::ranges::any_of(kHeaderBegins, [&](string_view mark) { return rest.starts_with(mark); })) {
+            const size_t end = buffer_.find(kMessage);
+            if (end == std::string::npos && !is_end && buffer_.size() <= kHeaderBytesMax) return false;
+            if (end <= kHeaderBytesMax) {
+                open(string_view(buffer_).substr(0, end));
+                buffer_.erase(0, end + kMessage.size());
+                in_header_ = false;
+                return true;
+            }
+        }
+        if (is_end && rest.starts_with("<|")) {  // broken off
             buffer_.clear();
             return false;
         }

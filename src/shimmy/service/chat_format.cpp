@@ -48,11 +48,9 @@ constexpr Text kQwenCoderHas[] = {"<function=", "<parameter="};
 constexpr CallTrigger kQwenCoder[] = {
     {.begin = "<function=", .end = "</function>", .syntax = CallSyntax::kParameters, .marks = &kQwenMarks}};
 constexpr Text kToolCallTags[] = {"<tool_call>", "</tool_call>"};
-
 constexpr Text kGlmHas[] = {"<arg_key>", "<arg_value>"};
 constexpr CallTrigger kGlm[] = {
     {.begin = "<tool_call>", .end = "</tool_call>", .syntax = CallSyntax::kParameters, .marks = &kGlmMarks}};
-
 constexpr Text kInvokeHas[] = {"<invoke name=", "<parameter name="};
 constexpr CallTrigger kInvoke[] = {{.begin = "<invoke name=\"",
                                     .end = "</invoke>",
@@ -68,7 +66,6 @@ constexpr CallTrigger kDeepseek[] = {{.begin = "<｜tool▁call▁begin｜>",
                                       .syntax = CallSyntax::kNamed,
                                       .name = deepseek_name}};
 constexpr Text kDeepseekDropped[] = {"<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", "<｜tool▁sep｜>"};
-
 constexpr Text kKimiHas[] = {"<|tool_calls_section_begin|>"};
 constexpr CallTrigger kKimi[] = {{.begin = "<|tool_call_begin|>",
                                   .end = "<|tool_call_end|>",
@@ -81,8 +78,6 @@ constexpr Text kMistralHas[] = {"[TOOL_CALLS]"};
 constexpr CallTrigger kMistral[] = {
     {.begin = "[TOOL_CALLS]", .end = "", .syntax = CallSyntax::kNamed, .name = mistral_name}};
 constexpr Text kMistralNewHas[] = {"[TOOL_CALLS]", "[ARGS]"};
-constexpr CallTrigger kMistralNew[] = {
-    {.begin = "[TOOL_CALLS]", .end = "", .syntax = CallSyntax::kNamed, .name = mistral_name}};
 constexpr Text kMistralDropped[] = {"[CALL_ID]", "[ARGS]"};
 
 constexpr Text kCommandHas[] = {"<|START_ACTION|>"};
@@ -110,6 +105,7 @@ constexpr CallTrigger kFunctionary2[] = {
      .header_end = "<|content|>"},
     {.begin = "", .end = "", .syntax = CallSyntax::kNamed, .name = first_word, .header_end = "<|content|>"}};
 constexpr Text kFunctionary2Dropped[] = {"<|from|>assistant\n", "<|content|>", "<|stop|>"};
+constexpr Text kFunctionary2Tokens[] = {"<|from|>"};
 
 constexpr Text kLfmHas[] = {"<|tool_call_start|>"};
 constexpr CallTrigger kLfm[] = {
@@ -193,9 +189,10 @@ constexpr CallWriting kDeepseek31Writing = {.prefix = "<｜tool▁calls▁begin�
                                             .suffix = "<｜tool▁calls▁end｜>"};
 constexpr CallWriting kKimiWriting = {.prefix = "<|tool_calls_section_begin|>",
                                       .before_name = "<|tool_call_begin|>functions.",
-                                      .before_arguments = ":0<|tool_call_argument_begin|>",
+                                      .before_arguments = "<|tool_call_argument_begin|>",
                                       .after = "<|tool_call_end|>",
-                                      .suffix = "<|tool_calls_section_end|>"};
+                                      .suffix = "<|tool_calls_section_end|>",
+                                      .before_number = ":"};
 constexpr CallWriting kMistralArgsWriting = {
     .prefix = "[TOOL_CALLS]", .before_arguments = "[ARGS]", .separator = "[TOOL_CALLS]"};
 constexpr CallWriting kMistralWriting = {.prefix = "[TOOL_CALLS] [",
@@ -313,7 +310,7 @@ constexpr ChatFormat kFormats[] = {
      .dropped = kKimiDropped},
     {.name = "mistral-args",
      .template_has = kMistralNewHas,
-     .triggers = kMistralNew,
+     .triggers = kMistral,
      .writing = kMistralArgsWriting,
      .dropped = kMistralDropped,
      .short_ids = true},
@@ -344,7 +341,8 @@ constexpr ChatFormat kFormats[] = {
      .template_has = kFunctionary2Has,
      .triggers = kFunctionary2,
      .writing = kFunctionary2Writing,
-     .dropped = kFunctionary2Dropped},
+     .dropped = kFunctionary2Dropped,
+     .tokens = kFunctionary2Tokens},
     {.name = "lfm2", .template_has = kLfmHas, .triggers = kLfm, .writing = kLfm2Writing},
     {.name = "granite", .template_has = kGraniteHas, .triggers = kGranite, .writing = kGraniteWriting},
     {.name = "phi-4", .template_has = kPhiHas, .triggers = kPhi, .writing = kPhi4Writing},
@@ -390,6 +388,7 @@ std::vector<std::string_view> marks_of(const ChatFormat& format, const ThinkMark
     if (format.channels) marks.insert(marks.end(), {"<|channel|>", "<|message|>", "<|start|>", "<|end|>"});
     if (with_tools) {
         marks.insert(marks.end(), format.dropped.begin(), format.dropped.end());
+        marks.insert(marks.end(), format.tokens.begin(), format.tokens.end());
         for (const CallTrigger& trigger : format.triggers)
             marks.insert(marks.end(), {trigger.begin, trigger.end, trigger.header_end});
     }

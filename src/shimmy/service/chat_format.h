@@ -39,7 +39,8 @@ struct CallTrigger {
 enum class ArgumentSyntax : uint8_t { kJson, kParameters, kPython };
 
 // What a model is made to write when a call is demanded: prefix, calls with separators between them, suffix.
-// A call is before_name, the name, before_arguments, the arguments, after.
+// A call is before_name, the name, before_number and a number where that is not empty, before_arguments, the
+// arguments, after.
 struct CallWriting {
     std::string_view prefix = {}, before_name = {}, before_arguments = {}, after = {};
     std::string_view separator = {}, suffix = {};
@@ -47,6 +48,7 @@ struct CallWriting {
     ArgumentSyntax arguments = ArgumentSyntax::kJson;
     // A parameter that is no member of JSON: key_begin, its name, value_begin, its value, value_end.
     std::string_view key_begin = {}, value_begin = {}, value_end = {}, parameter_separator = {};
+    std::string_view before_number = {};
 };
 
 struct ChatFormat {
@@ -54,10 +56,14 @@ struct ChatFormat {
     std::span<const std::string_view> template_has;  // all of them occur in the template
     std::span<const CallTrigger> triggers;
     CallWriting writing;
-    std::span<const std::string_view> dropped;  // marks that mean nothing to a client
-    bool channels = false;                      // harmony: <|channel|>analysis<|message|>…
+    std::span<const std::string_view> dropped;      // marks that mean nothing to a client
+    std::span<const std::string_view> tokens = {};  // control tokens that are parts of its marks
+    bool channels = false;                          // harmony: <|channel|>analysis<|message|>…
     bool short_ids = false;  // call ids of nine letters and digits, as its template demands
 };
+
+// Tools that run what a model writes behind CallSyntax::kPythonTag, where that is no call of another one.
+inline constexpr std::string_view kCodeTools[] = {"python", "ipython", "code_interpreter"};
 
 // The name that stands for no tool: what follows it is the answer's text.
 inline constexpr std::string_view kContentName = "all";

@@ -1,5 +1,6 @@
 #include "shimmy/service/chat_plan.h"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -52,11 +53,10 @@ CallDemand demanded_calls(const ChatInput& chat, const ChatFormat*& format) {
     calls.required = chat.tool_choice.mode == ToolChoice::Mode::kRequired;
     if (calls.required) {
         calls.wanted = true;
-        if (!can_write(format->writing, chat.tools)) format = &generic_chat_format();
+        if (!can_write(format->writing, chat.tools, true)) format = &generic_chat_format();
         return calls;
     }
-    calls.wanted = any_is_strict(chat.tools) && !opening_mark(*format).empty() && !format->channels &&
-                   can_write(format->writing, chat.tools);
+    calls.wanted = std::ranges::any_of(chat.tools, is_strict);
     return calls;
 }
 

@@ -17,6 +17,9 @@ constexpr int kDepthMax = 64;
 
 bool is_name_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
+// Names of functions are no Python: OpenAI's may have a dash.
+bool is_function_char(char c) { return is_name_char(c) || c == '.' || c == '-'; }
+
 // Behind the parenthesis that closes the one before `at`; npos when it is not there yet.
 size_t closing(std::string_view text, size_t at) {
     int depth = 1;
@@ -185,7 +188,7 @@ PythonCall read_python_call(std::string_view text) {
     PythonCall call;
     size_t at = skip_space(text, 0);
     const size_t begin = at;
-    while (at < text.size() && (is_name_char(text[at]) || text[at] == '.')) ++at;
+    while (at < text.size() && is_function_char(text[at])) ++at;
     if (at == text.size()) return call;
     if (at == begin || text[at] != '(') return {.state = Scan::kBad};
     std::string_view name = text.substr(begin, at - begin);
