@@ -62,9 +62,7 @@ bool EmbedQueue::run_pass(uint32_t rows_max) {
     }
     has_memory_ = true;
     Job& job = jobs_.front();
-    base::Result<void> passed;
-    const auto fault = error_of([&] { passed = parts_.pass(job.work, rows_max); });
-    if (fault) passed = std::unexpected(*fault);
+    base::Result<void> passed = result_of([&] { return parts_.pass(job.work, rows_max); });
     if (!passed && passed.error().detail == kDeviceLost) {
         failure_ = passed.error();  // the owner ends all, once it has told that it is of no more use
         return true;

@@ -62,10 +62,10 @@ class EncoderEngine final : public Engine {
             if (!queue_.run_pass(options_.batch_tokens)) bell_->wait({});
         }
         if (queue_.failure()) {
-            std::lock_guard lock(mutex_);
-            failure_ = queue_.failure();
-        }
-        if (queue_.failure()) {
+            {
+                std::lock_guard lock(mutex_);
+                failure_ = queue_.failure();
+            }
             embedder_.release();
             model_->release_memory();
         }

@@ -4,6 +4,7 @@
 #include <exception>
 #include <new>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "base/result.h"
@@ -48,6 +49,14 @@ std::optional<base::Error> error_of(Call call) {
             .param = {},
             .detail = "internal_error"};
     }
+}
+
+// The Result of a call; of one that throws, the error that it has left.
+template <class Call>
+std::invoke_result_t<Call> result_of(Call call) {
+    std::optional<std::invoke_result_t<Call>> result;
+    if (auto fault = error_of([&] { result = call(); })) return std::unexpected(*std::move(fault));
+    return *std::move(result);
 }
 
 }  // namespace airframe

@@ -11,13 +11,13 @@ namespace airframe {
 
 namespace {
 
-constexpr auto kControl = static_cast<uint8_t>(TokenTrie::kControlByte);
+static_assert(TextScan::kLastByte + 1 == static_cast<uint8_t>(TokenTrie::kControlByte));
 constexpr uint32_t kBytes = 256;
 
 }  // namespace
 
 TextScan::TextScan(GrammarBuilder& builder, Options options) : builder_(builder), options_(options) {
-    edge(state(), 0, kControl - 1, kAnywhere);
+    edge(state(), 0, kLastByte, kAnywhere);
 }
 
 TextScan::State TextScan::state() {

@@ -25,6 +25,7 @@ class TextScan {
     // Patterns that begin here are found at any place of the text. Text itself never holds the byte 0xFF,
     // with which control tokens begin (token_trie.h): a pattern that means one spells it.
     static constexpr State kAnywhere = 0;
+    static constexpr uint8_t kLastByte = 0xFE;  // of text
 
     struct Options {
         bool may_end = false;  // the grammar's text may end within the free text

@@ -2,6 +2,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <exception>
+
 #include "base/log.h"
 #include "shimmy/api/connection.h"
 
@@ -24,13 +26,12 @@ void EventLoop::start() {
 
 // What escapes one connection ends that one, by its next deadline, and none of the others.
 void EventLoop::run() {
-    for (bool again = true; again;) {
-        again = false;
+    for (;;) {
         try {
             io_->run();
+            return;
         } catch (const std::exception& fault) {
             base::log_error("a fault on a connection: {}", base::printable(fault.what()));
-            again = true;
         }
     }
 }

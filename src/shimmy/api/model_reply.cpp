@@ -51,12 +51,10 @@ class ModelReply final : public Reply {
 std::unique_ptr<Reply> model_reply(Service& service, const std::string& model, ModelWork work) {
     auto shared = std::make_shared<Shared>();
     auto wait = service.acquire(model, [shared, work = std::move(work)](base::Result<ModelLease> lease) {
-        base::Result<std::string> body = std::unexpected(base::Error{});
-        if (!lease) {
-            body = std::unexpected(std::move(lease).error());
-        } else if (auto fault = airframe::error_of([&] { body = work(**lease); })) {
-            body = std::unexpected(*std::move(fault));
-        }
+        base::Result<std::string> body = airframe::result_of([&]() -> base::Result<std::string> {
+            TRY(const ModelLease model, std::move(lease));
+            return work(*model);
+        });
         Response response =
             body ? Response{.head = {}, .body = *std::move(body)} : openai_refusal(body.error());
         {

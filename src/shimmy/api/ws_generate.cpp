@@ -102,9 +102,7 @@ class WsGenerateReply final : public Reply {
         const bool posted = context_.service.workers().try_post(
             [&context = context_, request = std::move(request_), inbox = inbox_] {
                 if (inbox->abandoned) return;
-                Started started = nullptr;
-                if (auto fault = airframe::error_of([&] { started = start_generation(context, request); }))
-                    started = std::unexpected(*std::move(fault));
+                Started started = airframe::result_of([&] { return start_generation(context, request); });
                 {
                     std::lock_guard lock(inbox->mutex);
                     inbox->started = std::move(started);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "airframe/text/text_scan.h"
+#include "shimmy/service/channel_marks.h"
 
 namespace shimmy {
 
@@ -13,15 +14,13 @@ using airframe::TextScan;
 using std::string_view;
 using Place = GrammarBuilder::Place;
 using State = TextScan::State;
+using namespace channel;
 
 namespace {
 
-constexpr string_view kStart = "<|start|>", kChannel = "<|channel|>", kMessage = "<|message|>",
-                      kConstrain = "<|constrain|>";
-constexpr string_view kEnds[] = {"<|end|>", "<|call|>", "<|return|>"};
 constexpr string_view kTextChannels[] = {"analysis", "commentary", "final"};
 constexpr string_view kCallChannels[] = {"commentary", "analysis"};
-constexpr string_view kRole = "assistant", kTo = "to=", kFunctions = "functions.";
+constexpr string_view kRole = "assistant";
 constexpr string_view kContentTypes[] = {" json", " code"};
 
 class ChannelCalls {

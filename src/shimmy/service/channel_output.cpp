@@ -3,18 +3,18 @@
 #include <algorithm>
 #include <utility>
 
+#include "shimmy/service/channel_marks.h"
+
 namespace shimmy {
 
+using namespace channel;
 using std::string_view;
 using Kind = ChatPart::Kind;
 
 namespace {
 
-constexpr string_view kMessage = "<|message|>", kChannel = "<|channel|>", kStart = "<|start|>";
-constexpr string_view kEnds[] = {"<|end|>", "<|call|>", "<|return|>"};
 constexpr string_view kBodyMarks[] = {"<|end|>", "<|call|>", "<|return|>", kStart, kChannel};
-constexpr string_view kHeaderBegins[] = {kChannel, kStart, kMessage, "<|constrain|>", "to="};
-constexpr string_view kFunctions = "functions.";
+constexpr string_view kHeaderBegins[] = {kChannel, kStart, kMessage, kConstrain, kTo};
 constexpr size_t kHeaderBytesMax = 512;
 
 // The word behind `key`, up to a space or a mark.
@@ -76,7 +76,7 @@ class ChannelOutput final : public ChatOutput {
     }
 
     void open(string_view header) {
-        string_view recipient = word_after(header, "to=");
+        string_view recipient = word_after(header, kTo);
         const string_view channel = word_after(header, kChannel);
         if (recipient.starts_with(kFunctions)) recipient.remove_prefix(kFunctions.size());
         if (!recipient.empty() && options_.tools.contains(recipient)) {

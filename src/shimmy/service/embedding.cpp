@@ -67,10 +67,8 @@ void shorten(std::vector<float>& vector, size_t dimensions) {
 void Job::prepare(base::Result<ModelLease> lease) {
     if (!lease) return slot->put(std::unexpected(std::move(lease).error()));
     model = *std::move(lease);
-    base::Result<void> submitted;
-    if (auto fault = airframe::error_of([&] { submitted = submit(); }))
-        submitted = std::unexpected(*std::move(fault));
-    if (!submitted) slot->put(std::unexpected(named(std::move(submitted).error())));
+    if (auto submitted = airframe::result_of([&] { return submit(); }); !submitted)
+        slot->put(std::unexpected(named(std::move(submitted).error())));
 }
 
 base::Result<void> Job::submit() {

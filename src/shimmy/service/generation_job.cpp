@@ -56,10 +56,7 @@ void GenerationJob::set_wait(std::shared_ptr<ModelWait> wait) {
 void GenerationJob::prepare(base::Result<ModelLease> model) {
     if (!model) return settle(std::unexpected(std::move(model).error()));
     model_ = *std::move(model);
-    base::Result<void> submitted;
-    if (auto fault = airframe::error_of([&] { submitted = submit_all(*model_); }))
-        submitted = std::unexpected(*std::move(fault));
-    settle(std::move(submitted));
+    settle(airframe::result_of([&] { return submit_all(*model_); }));
 }
 
 base::Result<void> GenerationJob::submit_all(const LoadedModel& model) {

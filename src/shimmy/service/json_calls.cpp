@@ -16,11 +16,10 @@ using State = JsonCalls::State;
 namespace {
 
 constexpr string_view kSpace = " \t\r\n", kFence = "```";
-constexpr uint8_t kLastByte = 0xFE;  // of text
 
 // All bytes but these.
 void other_bytes(TextScan& scan, State from, string_view bytes, State to) {
-    for (uint32_t byte = 0; byte <= kLastByte; ++byte) {
+    for (uint32_t byte = 0; byte <= TextScan::kLastByte; ++byte) {
         const auto value = static_cast<uint8_t>(byte);
         if (bytes.find(static_cast<char>(byte)) == string_view::npos) scan.edge(from, value, value, to);
     }
@@ -83,7 +82,7 @@ void JsonCalls::skip_scalar(State value, State object) {
     scan_.text(value, "\"", string);
     other_bytes(scan_, string, "\"\\", string);
     scan_.text(string, "\\", escaped);
-    scan_.edge(escaped, 0, kLastByte, string);
+    scan_.edge(escaped, 0, TextScan::kLastByte, string);
     scan_.text(string, "\"", behind);
     const State word = scan_.state();
     other_bytes(scan_, value, " \t\r\n,{}[]\"", word);

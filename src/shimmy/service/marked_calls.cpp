@@ -23,7 +23,6 @@ using State = TextScan::State;
 namespace {
 
 constexpr string_view kSpace = " \t\r\n";
-constexpr uint8_t kLastByte = 0xFE;  // of text
 // get_time.call(city="Paris"), behind a tag.
 constexpr CallWriting kTagWriting = {.before_arguments = ".call(",
                                      .after = ")",
@@ -106,7 +105,7 @@ class MarkedCalls {
         const std::string end = spell_(trigger.header_end);
         scan_.loop(at, kSpace);
         const State junk = scan_.state();
-        scan_.edge(junk, 0, kLastByte, junk);
+        scan_.edge(junk, 0, TextScan::kLastByte, junk);
         scan_.refuse(scan_.text(junk, end));
         for (size_t i = 0; i < rules_.size(); ++i) {
             const State named = scan_.text(at, rules_.name(i));
