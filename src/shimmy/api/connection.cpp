@@ -234,7 +234,7 @@ bool Connection::on_header() {
     request.local = local_;
     http_1_0_ = request.http_1_0;
     head_only_ = request.method == "HEAD";
-    keep_alive_ = request.keep_alive && !loop_.shared().draining.load(std::memory_order_relaxed);
+    keep_alive_ = request.keep_alive;
     auto admission = loop_.shared().app.admit(request);
     if (admission) {
         if (auto fits = parser_->limit_body(admission->body_bytes_max); !fits) {

@@ -81,8 +81,10 @@ void Connection::pump() {
 void Connection::on_head(const ResponseHead& head, size_t body_bytes) {
     chunked_ = head.streamed && !http_1_0_;
     const bool upgraded = head.status == 101;
-    // The end of such a body is the end of the connection.
-    if ((head.streamed && http_1_0_) || upgraded) keep_alive_ = false;
+    // The end of such a body is the end of the connection. A server that stops says so in every head, also
+    // where this loop has not heard of it yet.
+    const bool stops = loop_.shared().draining.load(std::memory_order_relaxed);
+    if ((head.streamed && http_1_0_) || upgraded || stops) keep_alive_ = false;
     append_head(output_, head,
                 {.http_1_0 = http_1_0_,
                  .keep_alive = keep_alive_,
