@@ -102,7 +102,7 @@ class ModelEngine final : public Engine {
         return std::make_unique<PrefixStore>(PrefixStoreOptions{.dir = options.cache_dir,
                                                                 .bytes_max = options.cache_dir_bytes,
                                                                 .ctx_tokens = plan.ctx_tokens},
-                                             *model_, model_->backend(), pool_);
+                                             *model_, pool_);
     }
 
     const std::unique_ptr<Model> model_;
@@ -124,8 +124,7 @@ base::Result<std::unique_ptr<Draft>> make_draft(std::unique_ptr<Model> draft, co
     TRY(const auto its_tokenizer, Tokenizer::create(draft->file().metadata()));
     TRY_VOID(check_same_vocabulary(tokenizer, *its_tokenizer));
     TRY(KvPool pool,
-        KvPool::create(spec, draft->backend(),
-                       {.type = options.kv_type, .page_tokens = kPageTokens, .n_pages = plan.n_pages}));
+        draft->make_kv_pool({.type = options.kv_type, .page_tokens = kPageTokens, .n_pages = plan.n_pages}));
     draft->set_context({.ctx_tokens = std::min(plan.ctx_tokens, spec.ctx_train_tokens)});
     const auto known = static_cast<uint32_t>(std::min(tokenizer.vocab_size(), its_tokenizer->vocab_size()));
     const uint64_t times = model.file().file_bytes() / std::max<uint64_t>(draft->file().file_bytes(), 1);
@@ -171,6 +170,19 @@ base::Result<void> check_options(const EngineOptions& options) {
     return {};
 }
 
+// What there is for keys and values; what a draft maps counts where the model maps something too.
+std::vector<MemoryRoom> rooms_of(const Model& model, const Model* draft) {
+    uint64_t of_draft = 0;
+    if (draft != nullptr)
+        for (const Model::KvRoom& room : draft->kv_rooms()) of_draft += room.mapped_bytes;
+    std::vector<MemoryRoom> rooms;
+    for (const Model::KvRoom& room : model.kv_rooms())
+        rooms.push_back({.available_bytes = room.available_bytes,
+                         .weights_bytes = room.mapped_bytes + (room.mapped_bytes > 0 ? of_draft : 0),
+                         .share = room.share});
+    return rooms;
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<Model> model,
@@ -181,14 +193,10 @@ base::Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<Model> mode
     TRY_VOID(check_draft(draft.get(), options));
     const ModelSpec& spec = model->spec();
     if (spec.encoder) return make_encoder_engine(std::move(model), std::move(tokenizer), options);
-    const Backend& backend = model->backend();
-    MemoryRoom room{.available_bytes = backend.available_memory_bytes(),
-                    .weights_bytes = backend.owns_memory() ? 0 : model->file().file_bytes()};
-    if (draft && !draft->backend().owns_memory()) room.weights_bytes += draft->file().file_bytes();
-    TRY(const KvPlan plan, plan_context(spec, room, options, draft ? &draft->spec() : nullptr));
+    const std::vector<MemoryRoom> rooms = rooms_of(*model, draft.get());
+    TRY(const KvPlan plan, plan_context(spec, rooms, options, draft ? &draft->spec() : nullptr));
     TRY(KvPool pool,
-        KvPool::create(spec, model->backend(),
-                       {.type = options.kv_type, .page_tokens = kPageTokens, .n_pages = plan.n_pages}));
+        model->make_kv_pool({.type = options.kv_type, .page_tokens = kPageTokens, .n_pages = plan.n_pages}));
     model->set_context({.ctx_tokens = plan.ctx_tokens, .yarn_factor = options.rope_scale});
 
     TRY(auto made_draft, make_draft(std::move(draft), *model, *tokenizer, plan, options));

@@ -1,9 +1,11 @@
 #include "airframe/engine/kv_plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "airframe/engine/request_check.h"
+#include "base/check.h"
 
 namespace airframe {
 namespace {
@@ -42,13 +44,22 @@ uint32_t own_context(const ModelSpec& spec, float rope_scale) {
 
 }  // namespace
 
-base::Result<KvPlan> plan_context(const ModelSpec& spec, const MemoryRoom& room, const EngineOptions& options,
-                                  const ModelSpec* draft) {
+base::Result<KvPlan> plan_context(const ModelSpec& spec, std::span<const MemoryRoom> rooms,
+                                  const EngineOptions& options, const ModelSpec* draft) {
     const uint64_t of_draft = draft == nullptr ? 0 : kv_bytes_per_token(*draft, options.kv_type);
-    return plan_kv(options, {.ctx_train_tokens = own_context(spec, options.rope_scale),
-                             .bytes_per_token = kv_bytes_per_token(spec, options.kv_type) + of_draft,
-                             .available_bytes = kv_memory_bytes(room),
-                             .page_tokens = kPageTokens});
+    const auto of_model = static_cast<double>(kv_bytes_per_token(spec, options.kv_type));
+    const auto needs_of = [&](const MemoryRoom& room) {
+        return KvNeeds{.ctx_train_tokens = own_context(spec, options.rope_scale),
+                       .bytes_per_token = static_cast<uint64_t>(std::ceil(of_model * room.share)) + of_draft,
+                       .available_bytes = kv_memory_bytes(room),
+                       .page_tokens = kPageTokens};
+    };
+    const auto tokens_in = [&](const MemoryRoom& room) {
+        const KvNeeds needs = needs_of(room);
+        return needs.available_bytes / std::max<uint64_t>(needs.bytes_per_token, 1);
+    };
+    CHECK(!rooms.empty(), "no room");
+    return plan_kv(options, needs_of(*std::ranges::min_element(rooms, {}, tokens_in)));
 }
 
 base::Result<KvPlan> plan_kv(const EngineOptions& options, const KvNeeds& needs) {

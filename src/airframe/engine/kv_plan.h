@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "airframe/engine/engine.h"
 #include "base/result.h"
@@ -31,12 +32,14 @@ base::Result<KvPlan> plan_kv(const EngineOptions& options, const KvNeeds& needs)
 struct MemoryRoom {
     uint64_t available_bytes;
     uint64_t weights_bytes;  // that are not yet taken from it, or that the system may give up and read again
+    double share = 1;        // of the model's keys and values
 };
 
-// The same for a model on a machine as it is now: before loading, what Engine::create will take.
-// `draft`: a second model whose keys and values are kept for as many tokens; null: none.
-base::Result<KvPlan> plan_context(const ModelSpec& spec, const MemoryRoom& room, const EngineOptions& options,
-                                  const ModelSpec* draft = nullptr);
+// The same for a model on a machine as it is now: before loading, what Engine::create will take. The room
+// with least space for its share decides. `draft`: a second model whose keys and values are kept for as many
+// tokens, in any of the rooms; null: none. REQUIRES: a room.
+base::Result<KvPlan> plan_context(const ModelSpec& spec, std::span<const MemoryRoom> rooms,
+                                  const EngineOptions& options, const ModelSpec* draft = nullptr);
 
 // Tokens of a page: prefixes are shared in units of this, and a sequence wastes half of it on average.
 inline constexpr int32_t kPageTokens = 32;

@@ -51,8 +51,8 @@ class Checksum {
 };
 
 // The file by its layout and by both ends of each tensor; whatever else changes keys and values.
-uint64_t fingerprint_of(const Model& model, std::string_view backend, const KvOptions& kv,
-                        uint32_t ctx_tokens) {
+uint64_t fingerprint_of(const Model& model, const KvPool& pool, uint32_t ctx_tokens) {
+    const KvOptions& kv = pool.options();
     constexpr size_t kProbe = 256;
     Checksum sum;
     for (const TensorInfo& tensor : model.file().tensors()) {
@@ -64,7 +64,8 @@ uint64_t fingerprint_of(const Model& model, std::string_view backend, const KvOp
         sum.add(tensor.data + tensor.bytes - n, n);
     }
     sum.add_value(model.file().file_bytes());
-    sum.add(backend.data(), backend.size());
+    for (uint32_t i = 0; i < model.spec().n_layers; ++i)
+        sum.add(pool.backend(i).name().data(), pool.backend(i).name().size());
     sum.add_value(kv.type);
     sum.add_value(kv.page_tokens);
     sum.add_value(ctx_tokens);
@@ -93,13 +94,11 @@ struct PrefixStore::Header {
     uint64_t fingerprint, page_bytes, n_pages;
 };
 
-PrefixStore::PrefixStore(const PrefixStoreOptions& options, const Model& model, Backend& backend,
-                         const KvPool& pool)
+PrefixStore::PrefixStore(const PrefixStoreOptions& options, const Model& model, const KvPool& pool)
     : options_(options),
-      backend_(backend),
       pool_(pool),
       n_layers_(model.spec().n_layers),
-      fingerprint_(fingerprint_of(model, backend.name(), pool.options(), options.ctx_tokens)),
+      fingerprint_(fingerprint_of(model, pool, options.ctx_tokens)),
       page_bytes_(0),
       path_(options.dir / (fmt::format("{:016x}", fingerprint_) + kExtension)) {
     for (uint32_t i = 0; i < n_layers_; ++i) {
@@ -132,7 +131,7 @@ void PrefixStore::read_page(int32_t page, std::byte* to) const {
         for (const auto& [buffer, dim] :
              {std::pair{layer.keys, layer.head_dim_k}, {layer.values, layer.head_dim_v}}) {
             const uint64_t bytes = page_bytes_of(layer, dim);
-            backend_.read(*buffer, static_cast<uint64_t>(page) * bytes, {to, bytes});
+            pool_.backend(i).read(*buffer, static_cast<uint64_t>(page) * bytes, {to, bytes});
             to += bytes;
         }
     }
@@ -144,7 +143,7 @@ void PrefixStore::write_page(int32_t page, const std::byte* from) {
         for (const auto& [buffer, dim] :
              {std::pair{layer.keys, layer.head_dim_k}, {layer.values, layer.head_dim_v}}) {
             const uint64_t bytes = page_bytes_of(layer, dim);
-            backend_.write(*buffer, static_cast<uint64_t>(page) * bytes, {from, bytes});
+            pool_.backend(i).write(*buffer, static_cast<uint64_t>(page) * bytes, {from, bytes});
             from += bytes;
         }
     }
@@ -243,7 +242,8 @@ bool PrefixStore::write_records(std::FILE* file, const PagePool& pages, std::spa
         put(&published.hash, sizeof published.hash);
         put(published.tokens.data(), published.tokens.size_bytes());
         read_page(page, at);
-        if (!backend_.outcome()) return false;
+        for (uint32_t i = 0; i < n_layers_; ++i)
+            if (!pool_.backend(i).outcome()) return false;
         Checksum sum;
         sum.add(record.data(), record.size() - sizeof(uint64_t));
         const uint64_t checksum = sum.value();

@@ -21,7 +21,7 @@ struct PrefixStoreOptions {
 class PrefixStore {
   public:
     // The file's name says which model and which settings it belongs to.
-    PrefixStore(const PrefixStoreOptions& options, const Model& model, Backend& backend, const KvPool& pool);
+    PrefixStore(const PrefixStoreOptions& options, const Model& model, const KvPool& pool);
 
     // Fills idle pages with what was saved.
     void restore(PagePool& pages);
@@ -42,7 +42,6 @@ class PrefixStore {
     void make_room(uint64_t bytes_needed) const;
 
     PrefixStoreOptions options_;
-    Backend& backend_;
     const KvPool& pool_;
     uint32_t n_layers_;
     uint64_t fingerprint_, page_bytes_;

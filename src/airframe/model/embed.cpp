@@ -117,12 +117,15 @@ base::Result<void> Embedder::make_room(const EmbedWork& work) {
     if (pool_ && static_cast<size_t>(pool_->options().n_pages) >= pages) return {};
     pool_.reset();
     const KvOptions options{.page_tokens = kPageTokens, .n_pages = static_cast<int32_t>(pages)};
-    const uint64_t needed = pages * kPageTokens * kv_bytes_per_token(model_.spec(), options.type);
-    if (const uint64_t available = model_.backend().available_memory_bytes(); needed > available)
-        return fail(ErrorCode::kOutOfMemory,
-                    "a text of {} tokens needs {} bytes for keys and values; {} are left",
-                    work.texts[last.text].tokens.size(), needed, available);
-    TRY(pool_, KvPool::create(model_.spec(), model_.backend(), options));
+    const uint64_t all = pages * kPageTokens * kv_bytes_per_token(model_.spec(), options.type);
+    for (const Model::KvRoom& room : model_.kv_rooms()) {
+        const auto needed = static_cast<uint64_t>(static_cast<double>(all) * room.share);
+        if (needed > room.available_bytes)
+            return fail(ErrorCode::kOutOfMemory,
+                        "a text of {} tokens needs {} bytes for keys and values; {} are left",
+                        work.texts[last.text].tokens.size(), needed, room.available_bytes);
+    }
+    TRY(pool_, model_.make_kv_pool(options));
     return {};
 }
 

@@ -37,22 +37,28 @@ std::vector<BatchSlice> everyone_last(const Batch& batch) {
 
 }  // namespace
 
-void forward_encoder(const ModelSpec& spec, const Weights& weights, Backend& be, const Batch& batch,
-                     const KvPool& pool, const Scratch& s) {
+void forward_encoder(const PlacedModel& model, Stages& stages, const Batch& batch, const KvPool& pool) {
+    const ModelSpec& spec = model.spec;
+    const Weights& weights = model.weights;
     const std::vector<BatchSlice> slices = everyone_last(batch);
     Batch seeing_all = batch;
     seeing_all.slices = slices;
-    be.embed({.tokens = batch.tokens,
-              .positions = batch.positions,
-              .table = weights.embedding,
-              .positions_table = weights.positions,
-              .scale = spec.ends.embed_scale,
-              .x = s.x});
-    add_token_types(be, weights.token_types, batch.segments, s.x);
-    be.norm(s.x, weights.embedding_norm, s.x);
+    const Stage& first = stages.at(model.placement.embedding);
+    const Rows& x = first.scratch.x;
+    first.backend->embed({.tokens = batch.tokens,
+                          .positions = batch.positions,
+                          .table = weights.embedding,
+                          .positions_table = weights.positions,
+                          .scale = spec.ends.embed_scale,
+                          .x = x});
+    add_token_types(*first.backend, weights.token_types, batch.segments, x);
+    first.backend->norm(x, weights.embedding_norm, x);
     for (uint32_t i = 0; i < spec.n_layers; ++i) {
         const LayerWeights& layer = weights.layers[i];
         const KvLayer& kv = pool.layer(i);
+        const Stage& stage = stages.at(model.placement.layers[i].attn);
+        Backend& be = *stage.backend;
+        const Scratch& s = stage.scratch;
         be.linear(s.x, std::array{layer.q, layer.k, layer.v}, std::array{s.q, s.k, s.v});
         be.rope_store({.q = s.q,
                        .k = s.k,

@@ -15,8 +15,7 @@ class Run {
   public:
     static base::Result<Run> create(Model& model, size_t n_tokens, KvType type) {
         const auto n_pages = static_cast<int32_t>((n_tokens + kPageTokens - 1) / kPageTokens);
-        TRY(KvPool pool, KvPool::create(model.spec(), model.backend(),
-                                        {.type = type, .page_tokens = kPageTokens, .n_pages = n_pages}));
+        TRY(KvPool pool, model.make_kv_pool({.type = type, .page_tokens = kPageTokens, .n_pages = n_pages}));
         return Run(model, std::move(pool), n_tokens);
     }
 

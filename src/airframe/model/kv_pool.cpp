@@ -27,20 +27,22 @@ uint64_t kv_bytes_per_token(const ModelSpec& spec, KvType type) {
            (vector(spec.attn.head_dim_k) + vector(spec.attn.head_dim_v));
 }
 
-base::Result<KvPool> KvPool::create(const ModelSpec& spec, Backend& backend, const KvOptions& options) {
+base::Result<KvPool> KvPool::create(const ModelSpec& spec, std::span<Backend* const> backends,
+                                    const KvOptions& options) {
     KvPool pool;
+    pool.backends_.assign(backends.begin(), backends.end());
     pool.options_ = options;
     const uint64_t tokens =
         static_cast<uint64_t>(options.n_pages) * static_cast<uint64_t>(options.page_tokens);
     pool.bytes_ = tokens * kv_bytes_per_token(spec, options.type);
-    const auto room = [&](uint32_t head_dim) -> base::Result<Buffer*> {
+    const auto room = [&](Backend& backend, uint32_t head_dim) -> base::Result<Buffer*> {
         TRY(auto buffer, backend.allocate(tokens * spec.attn.n_kv_heads *
                                           static_cast<uint64_t>(kv_vector_bytes(options.type, head_dim))));
         return pool.buffers_.emplace_back(std::move(buffer)).get();
     };
     for (uint32_t i = 0; i < spec.n_layers; ++i) {
-        TRY(Buffer* const keys, room(spec.attn.head_dim_k));
-        TRY(Buffer* const values, room(spec.attn.head_dim_v));
+        TRY(Buffer* const keys, room(*backends[i], spec.attn.head_dim_k));
+        TRY(Buffer* const values, room(*backends[i], spec.attn.head_dim_v));
         pool.layers_.push_back({.keys = keys,
                                 .values = values,
                                 .type = options.type,

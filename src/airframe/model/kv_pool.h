@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -22,10 +23,13 @@ struct KvOptions {
 
 class KvPool {
   public:
-    // Errors: kOutOfMemory with the bytes asked for.
-    static base::Result<KvPool> create(const ModelSpec& spec, Backend& backend, const KvOptions& options);
+    // `backends`: of each layer; they outlive the pool. Errors: kOutOfMemory with the bytes asked for.
+    static base::Result<KvPool> create(const ModelSpec& spec, std::span<Backend* const> backends,
+                                       const KvOptions& options);
 
     const KvLayer& layer(uint32_t index) const { return layers_[index]; }
+    // Where the layer's memory is.
+    Backend& backend(uint32_t index) const { return *backends_[index]; }
     const KvOptions& options() const { return options_; }
     uint64_t bytes() const { return bytes_; }
     // Frees the pages for good.
@@ -36,6 +40,7 @@ class KvPool {
 
   private:
     KvOptions options_;
+    std::vector<Backend*> backends_;
     std::vector<std::unique_ptr<Buffer>> buffers_;
     std::vector<KvLayer> layers_;
     uint64_t bytes_ = 0;

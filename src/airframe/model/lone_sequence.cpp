@@ -18,8 +18,7 @@ base::Result<LoneSequence> LoneSequence::create(Model& model, uint32_t ctx_token
                           "a {} model is an encoder: it gives embeddings (shimmy embed), not text",
                           model.spec().family);
     const auto n_pages = static_cast<int32_t>((ctx_tokens + kPageTokens - 1) / kPageTokens);
-    TRY(KvPool pool, KvPool::create(model.spec(), model.backend(),
-                                    {.type = kv_type, .page_tokens = kPageTokens, .n_pages = n_pages}));
+    TRY(KvPool pool, model.make_kv_pool({.type = kv_type, .page_tokens = kPageTokens, .n_pages = n_pages}));
     return LoneSequence(model, std::move(pool));
 }
 

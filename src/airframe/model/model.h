@@ -17,6 +17,7 @@
 #include "airframe/backend/batch.h"
 #include "airframe/gguf/gguf.h"
 #include "airframe/model/kv_pool.h"
+#include "airframe/model/placement.h"
 #include "airframe/model/rope_table.h"
 #include "airframe/model/spec.h"
 #include "base/result.h"
@@ -48,12 +49,30 @@ class Model {
     // numbers.
     static base::Result<std::unique_ptr<Model>> load(GgufFile file, std::unique_ptr<Backend> backend,
                                                      const ModelOptions& options);
+    // The same over several backends, of which `placement` names each at least once.
+    static base::Result<std::unique_ptr<Model>> load(GgufFile file,
+                                                     std::vector<std::unique_ptr<Backend>> backends,
+                                                     Placement placement, const ModelOptions& options);
     ~Model();
 
     const ModelSpec& spec() const;
     const GgufFile& file() const;
-    Backend& backend();
+    Backend& backend();  // the first one
+    const Placement& placement() const;
+    // What computes, for people.
+    std::string description() const;
     const ModelOptions& options() const;
+
+    // Memory for keys and values, each layer's where it is computed. Errors: kOutOfMemory with the bytes.
+    base::Result<KvPool> make_kv_pool(const KvOptions& options) const;
+
+    // What is left on each backend that keeps keys and values.
+    struct KvRoom {
+        uint64_t available_bytes;
+        uint64_t mapped_bytes;  // of weights that the system may give up and read again
+        double share;           // of a token's keys and values
+    };
+    std::vector<KvRoom> kv_rooms() const;
 
     // Prepares rotary positions for sequences of this length; load() has set the trained context. Call before
     // forward().

@@ -36,14 +36,20 @@ QuantType type_on(const Backend& backend, QuantType type) {
 
 class Loader {
   public:
-    Loader(const GgufFile& file, const ModelSpec& spec, Backend& backend, Weights& out,
+    Loader(const GgufFile& file, const ModelSpec& spec, const WeightHomes& homes, Weights& out,
            const std::function<void(double)>& on_progress)
-        : file_(file), spec_(spec), backend_(backend), out_(out), on_progress_(on_progress) {}
+        : file_(file), spec_(spec), homes_(homes), out_(out), on_progress_(on_progress) {
+        out_.bytes.resize(homes.backends.size());
+    }
 
     bool has(const std::string& name) const { return file_.find_tensor(name) != nullptr; }
 
     // A matrix of [rows, cols] (for experts all of them stacked by rows). Errors: missing, misshapen.
     Result<Weight> matrix(const std::string& name, int64_t rows, int64_t cols) {
+        return matrix_on(home(name), name, rows, cols);
+    }
+    Result<Weight> matrix_on(uint8_t home, const std::string& name, int64_t rows, int64_t cols) {
+        Backend& backend = *homes_.backends[home];
         const TensorInfo* tensor = file_.find_tensor(name);
         if (tensor == nullptr) return fail(ErrorCode::kBadFile, "the tensor {} is missing", name);
         const int64_t tensor_rows = tensor->dims[1] * tensor->dims[2];
@@ -51,19 +57,21 @@ class Loader {
             return fail(ErrorCode::kBadFile,
                         "the tensor {} has the shape {}, expected rows of {} and {} of them", name,
                         shape_text(*tensor), cols, rows);
-        const QuantType type = type_on(backend_, tensor->type);
-        if (!backend_.supports(type))
+        const QuantType type = type_on(backend, tensor->type);
+        if (!backend.supports(type))
             return fail(ErrorCode::kUnsupported,
                         "the tensor {} has the type {}, which the {} backend cannot use", name,
-                        traits(tensor->type).name, backend_.name());
+                        traits(tensor->type).name, backend.name());
         TRY_VOID(check_finite(*tensor, rows_to_check(cols)));
         std::span<const std::byte> blocks{tensor->data, tensor->bytes};
-        if (type != tensor->type) blocks = requantise(*tensor, type, rows * cols);
-        TRY(auto buffer, backend_.upload(blocks));
-        if (backend_.owns_memory()) out_.requantised.clear();
+        if (type != tensor->type) blocks = requantise(*tensor, backend, rows * cols);
+        TRY(auto buffer, backend.upload(blocks));
+        if (backend.owns_memory() && type != tensor->type) out_.requantised.pop_back();
+        out_.bytes[home] += blocks.size();
         loaded_bytes_ += tensor->bytes;
         if (on_progress_)
-            on_progress_(static_cast<double>(loaded_bytes_) / static_cast<double>(file_.tensor_bytes()));
+            on_progress_(std::min(
+                1.0, static_cast<double>(loaded_bytes_) / static_cast<double>(file_.tensor_bytes())));
         const Weight weight{buffer.get(), 0, type, rows, cols};
         out_.buffers.push_back(std::move(buffer));
         return weight;
@@ -93,7 +101,9 @@ class Loader {
     Result<Weight> vector(const std::string& name, int64_t n) {
         TRY(auto data, values(name, n));
         const auto& kept = out_.converted.emplace_back(std::move(data));
-        TRY(auto buffer, backend_.upload(std::as_bytes(std::span(kept))));
+        const uint8_t at = home(name);
+        TRY(auto buffer, homes_.backends[at]->upload(std::as_bytes(std::span(kept))));
+        out_.bytes[at] += std::span(kept).size_bytes();
         const Weight weight{buffer.get(), 0, QuantType::kF32, 1, n};
         out_.buffers.push_back(std::move(buffer));
         return weight;
@@ -129,8 +139,9 @@ class Loader {
     Result<void> ends();
 
   private:
-    // The tensor's weights in another type; the first of each type is told.
-    std::span<const std::byte> requantise(const TensorInfo& tensor, QuantType type, int64_t n);
+    uint8_t home(std::string_view name) const { return backend_of(homes_.placement, part_of(name)); }
+    // The tensor's weights in the type it gets there; the first of each type is told.
+    std::span<const std::byte> requantise(const TensorInfo& tensor, const Backend& backend, int64_t n);
     Result<void> attention(const std::string& prefix, LayerWeights& layer);
     Result<void> head_norms(const std::string& prefix, LayerWeights& layer);
     Result<void> dense_ffn(const std::string& prefix, LayerWeights& layer);
@@ -146,7 +157,7 @@ class Loader {
 
     const GgufFile& file_;
     const ModelSpec& spec_;
-    Backend& backend_;
+    const WeightHomes homes_;
     Weights& out_;
     const std::function<void(double)>& on_progress_;
     uint64_t loaded_bytes_ = 0;
@@ -154,10 +165,11 @@ class Loader {
     std::unique_ptr<base::ThreadPool> threads_;  // made when something is converted
 };
 
-std::span<const std::byte> Loader::requantise(const TensorInfo& tensor, QuantType type, int64_t n) {
+std::span<const std::byte> Loader::requantise(const TensorInfo& tensor, const Backend& backend, int64_t n) {
+    const QuantType type = type_on(backend, tensor.type);
     const QuantTraits &from = traits(tensor.type), &to = traits(type);
     if (told_.insert(tensor.type).second)
-        base::log_info("the {} backend has no {}: tensors of this type are converted to {}", backend_.name(),
+        base::log_info("the {} backend has no {}: tensors of this type are converted to {}", backend.name(),
                        from.name, to.name);
     if (threads_ == nullptr) threads_ = std::make_unique<base::ThreadPool>(base::usable_cpus());
     constexpr int64_t kPiece = 1 << 14;  // elements at once: a multiple of every block
@@ -328,6 +340,10 @@ Result<void> Loader::ends() {
         TRY(out_.head, linear("output", vocab, dim));
     } else {
         out_.head.weight = out_.embedding;  // tied
+        const Placement& placement = homes_.placement;
+        if (placement.head != placement.embedding) {
+            TRY(out_.head.weight, matrix_on(placement.head, "token_embd.weight", vocab, dim));
+        }
         TRY(out_.head.bias, vector_if_there("output.bias", vocab));
     }
     const int64_t pairs = spec_.rope.dims / 2;
@@ -346,21 +362,16 @@ Result<void> Loader::ends() {
 
 }  // namespace
 
-uint64_t uploaded_bytes(const GgufFile& file, const Backend& backend) {
-    uint64_t bytes = 0;
-    for (const TensorInfo& tensor : file.tensors()) {
-        const QuantTraits &from = traits(tensor.type), &to = traits(type_on(backend, tensor.type));
-        bytes += tensor.bytes / static_cast<uint64_t>(from.block_bytes) *
-                 static_cast<uint64_t>(from.block_elems) / static_cast<uint64_t>(to.block_elems) *
-                 static_cast<uint64_t>(to.block_bytes);
-    }
-    return bytes;
+uint64_t bytes_on(const Backend& backend, const TensorInfo& tensor) {
+    const QuantTraits &from = traits(tensor.type), &to = traits(type_on(backend, tensor.type));
+    return tensor.bytes / static_cast<uint64_t>(from.block_bytes) * static_cast<uint64_t>(from.block_elems) /
+           static_cast<uint64_t>(to.block_elems) * static_cast<uint64_t>(to.block_bytes);
 }
 
-Result<Weights> load_weights(const GgufFile& file, const ModelSpec& spec, Backend& backend,
+Result<Weights> load_weights(const GgufFile& file, const ModelSpec& spec, const WeightHomes& homes,
                              const std::function<void(double)>& on_progress) {
     Weights weights;
-    Loader loader(file, spec, backend, weights, on_progress);
+    Loader loader(file, spec, homes, weights, on_progress);
     TRY_VOID(loader.ends());
     for (uint32_t i = 0; i < spec.n_layers; ++i) {
         TRY(auto layer, loader.layer(i));

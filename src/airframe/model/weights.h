@@ -8,6 +8,7 @@
 
 #include "airframe/backend/backend.h"
 #include "airframe/gguf/gguf.h"
+#include "airframe/model/placement.h"
 #include "airframe/model/rank_head.h"
 #include "airframe/model/rope_table.h"
 #include "airframe/model/spec.h"
@@ -38,17 +39,24 @@ struct Weights {
     Linear head;
     RopeFactors rope_factors;
     uint32_t ffn_dim_max = 0;                      // widest hidden row of a dense layer
+    std::vector<uint64_t> bytes;                   // on each backend
     std::vector<std::unique_ptr<Buffer>> buffers;  // what the views above point into
     std::vector<std::vector<float>> converted;     // small vectors the file stores in another type than f32
     std::vector<std::vector<std::byte>> requantised;  // matrices in a type that the backend lacks
 };
 
+// Where the parts of a model go.
+struct WeightHomes {
+    std::span<const std::unique_ptr<Backend>> backends;
+    const Placement& placement;
+};
+
 // Errors: kBadFile naming the tensor, its shape and the expected one; kUnsupported (a tensor's type);
 // kOutOfMemory.
-base::Result<Weights> load_weights(const GgufFile& file, const ModelSpec& spec, Backend& backend,
+base::Result<Weights> load_weights(const GgufFile& file, const ModelSpec& spec, const WeightHomes& homes,
                                    const std::function<void(double)>& on_progress);
 
-// Bytes that the tensors take in a backend that owns its memory: those in types it lacks count as converted.
-uint64_t uploaded_bytes(const GgufFile& file, const Backend& backend);
+// Bytes that a tensor takes on a backend; one in a type that it lacks counts as converted.
+uint64_t bytes_on(const Backend& backend, const TensorInfo& tensor);
 
 }  // namespace airframe

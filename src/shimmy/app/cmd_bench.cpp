@@ -104,14 +104,14 @@ base::Result<Measured> measure(airframe::Model& model, const BenchOptions& optio
 
 json::object to_json(const Rate& rate) { return {{"min", rate.min}, {"max", rate.max}}; }
 
-void report(const BenchOptions& options, const ModelEntry& entry, airframe::Backend& backend, int threads,
+void report(const BenchOptions& options, const ModelEntry& entry, airframe::Model& model, int threads,
             const Measured& measured) {
     if (options.as_json) {
         print_json(json::object{{"model", entry.id},
                                 {"path", entry.path.string()},
                                 {"weights_bytes", entry.bytes},
-                                {"backend", backend.name()},
-                                {"isa", backend.description()},
+                                {"backend", model.backend().name()},
+                                {"isa", model.description()},
                                 {"threads", threads},
                                 {"version", kVersion},
                                 {"commit", kCommit},
@@ -129,7 +129,7 @@ void report(const BenchOptions& options, const ModelEntry& entry, airframe::Back
         return {std::move(what), fmt::format("{}", tokens), fmt::format("{:.1f}", rate.median),
                 fmt::format("{:.1f} to {:.1f}", rate.min, rate.max)};
     };
-    fmt::print("{} ({}), {}\n\n", entry.id, describe(entry.facts()), backend.description());
+    fmt::print("{} ({}), {}\n\n", entry.id, describe(entry.facts()), model.description());
     fmt::print("{}", format_table({{"", "TOKENS", "TOKENS/S", "SPREAD"},
                                    row("reading the prompt", options.prompt_tokens, measured.prefill),
                                    row("writing", options.decode_tokens, measured.decode)}));
@@ -152,7 +152,7 @@ base::Result<int> run_bench(const BenchOptions& options, const GlobalOptions& gl
     if (with_threads.threads == 0) with_threads.threads = base::usable_cpus();
     TRY(const auto model, load_model(entry, with_threads));
     TRY(const Measured measured, measure(*model, options));
-    report(options, entry, model->backend(), with_threads.threads, measured);
+    report(options, entry, *model, with_threads.threads, measured);
     return kExitOk;
 }
 

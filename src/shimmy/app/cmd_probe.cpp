@@ -44,7 +44,7 @@ base::Result<Probed> probe(const ProbeOptions& options, const GlobalOptions& glo
     TRY(const auto logits, airframe::run_tokens(*model, {&token, 1}));
     if (!std::ranges::all_of(logits, [](float logit) { return std::isfinite(logit); }))
         return base::fail(base::ErrorCode::kNumeric, "the first step gives values that are no numbers");
-    return Probed{std::move(entry), base::seconds_since(start), std::string(model->backend().description())};
+    return Probed{std::move(entry), base::seconds_since(start), model->description()};
 }
 
 base::Result<int> run_probe(const ProbeOptions& options, const GlobalOptions& global) {

@@ -93,8 +93,9 @@ base::Result<std::string> context_text(const ModelEntry& model, const ServingOpt
         return fmt::format("{} tokens; an encoder keeps no keys and values",
                            format_thousands(spec.ctx_train_tokens));
     const airframe::EngineOptions options = engine_options(serving, global);
-    TRY(const auto plan,
-        airframe::plan_context(spec, {base::available_memory_bytes(), file.file_bytes()}, options));
+    const airframe::MemoryRoom room{.available_bytes = base::available_memory_bytes(),
+                                    .weights_bytes = file.file_bytes()};
+    TRY(const auto plan, airframe::plan_context(spec, {&room, 1}, options));
     const auto kv_tokens = static_cast<uint64_t>(plan.n_pages) * airframe::kPageTokens;
     std::string text =
         fmt::format("{} tokens; {} for the keys and values of {} tokens", format_thousands(plan.ctx_tokens),
