@@ -115,7 +115,8 @@ class Stream {
     std::unique_ptr<Memory> upload_, readback_;
     uint64_t staged_bytes_ = 0;
     uint64_t epoch_ = 0;
-    uint64_t work_ = 0;
+    uint64_t work_ = 0;                    // multiply-adds since the last finish()
+    uint64_t work_max_ = 100'000'000'000;  // of a part: half a second on the slowest GPUs
     std::vector<Step> steps_;
     std::vector<Recording> recordings_;  // the latest last
 };
