@@ -152,6 +152,17 @@ struct LogitsArgs {
     Rows out;  // [rows.size(), vocab]
 };
 
+// The sizes of a model's passes, for planning memory.
+struct WorkShape {
+    uint64_t rows = 0;      // of a pass, the most
+    uint64_t dim = 0;       // the residual stream's width
+    uint64_t widest = 0;    // columns of any matrix
+    uint64_t hidden = 0;    // the widest row of a dense feed-forward, or of all chosen experts of a row
+    uint64_t n_active = 0;  // experts of a row; 0: dense
+    uint64_t n_heads = 0, head_dim = 0;
+    uint64_t kv_tokens = 0;  // of one sequence
+};
+
 // The detail of the error of a backend whose device is gone, or does not answer.
 inline constexpr std::string_view kDeviceLost = "device_lost";
 
@@ -165,6 +176,9 @@ class Backend {
     virtual bool owns_memory() const { return false; }
     // What allocate() can still give, as far as anyone tells; upload() too when it owns its memory.
     virtual uint64_t available_memory_bytes() const { return base::available_memory_bytes(); }
+
+    // What operations of such passes will take of that memory beyond what is allocated, at most.
+    virtual uint64_t working_bytes(const WorkShape&) const { return 0; }
 
     // Weight memory: `host` stays valid and unchanged for the life of the buffer, so a backend may borrow it.
     virtual base::Result<std::unique_ptr<Buffer>> upload(std::span<const std::byte> host) = 0;

@@ -1,5 +1,7 @@
 #include "airframe/model/memory_estimate.h"
 
+#include <algorithm>
+
 namespace airframe {
 namespace {
 
@@ -16,6 +18,19 @@ MemoryEstimate estimate_memory(const ModelSpec& spec, uint64_t weights_bytes, ui
         3 * uint64_t{spec.dim} + queries + keys + spec.ffn.dim + 2 * uint64_t{spec.rope.dims};
     return {.weights_bytes = weights_bytes,
             .scratch_bytes = (batch_rows * row + logit_rows * spec.vocab) * sizeof(float)};
+}
+
+WorkShape work_shape(const ModelSpec& spec, uint64_t batch_rows, uint64_t kv_tokens) {
+    const uint64_t heads = uint64_t{spec.attn.n_heads} * spec.attn.head_dim_v;
+    const uint64_t experts = uint64_t{spec.moe.n_active} * spec.moe.expert_dim;
+    return {.rows = batch_rows,
+            .dim = spec.dim,
+            .widest = std::max({uint64_t{spec.dim}, uint64_t{spec.ffn.dim}, heads}),
+            .hidden = std::max(uint64_t{spec.ffn.dim}, experts),
+            .n_active = spec.moe.n_active,
+            .n_heads = spec.attn.n_heads,
+            .head_dim = spec.attn.head_dim_v,
+            .kv_tokens = kv_tokens};
 }
 
 base::Result<void> check_memory(const MemoryEstimate& estimate, uint64_t available_bytes) {

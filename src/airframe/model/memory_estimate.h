@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "airframe/backend/backend.h"
 #include "airframe/model/spec.h"
 #include "base/result.h"
 
@@ -18,6 +19,9 @@ struct MemoryEstimate {
 // `batch_rows`, `logit_rows`: the most of one pass (ModelOptions).
 MemoryEstimate estimate_memory(const ModelSpec& spec, uint64_t weights_bytes, uint64_t batch_rows,
                                uint64_t logit_rows);
+
+// Of passes over sequences of `kv_tokens`.
+WorkShape work_shape(const ModelSpec& spec, uint64_t batch_rows, uint64_t kv_tokens);
 
 // Errors: kOutOfMemory with what is needed and what there is.
 base::Result<void> check_memory(const MemoryEstimate& estimate, uint64_t available_bytes);

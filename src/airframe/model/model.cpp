@@ -138,16 +138,13 @@ Result<void> Model::State::outcome() {
     return first;
 }
 
-namespace {
-
 // An encoder reads a whole text in one pass, so its rows follow its trained context. The limit bounds what a
 // file can ask for by a number in its metadata.
-uint32_t encoder_rows(const ModelSpec& spec, const ModelOptions& options) {
+uint32_t batch_rows(const ModelSpec& spec, const ModelOptions& options) {
     constexpr uint32_t kEncoderRowsMax = 8192;
+    if (!spec.encoder) return options.batch_rows_max;
     return std::max(options.batch_rows_max, std::min(spec.ctx_train_tokens, kEncoderRowsMax));
 }
-
-}  // namespace
 
 Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Model::~Model() = default;
@@ -170,7 +167,7 @@ Result<std::unique_ptr<Model>> Model::load(GgufFile file, std::vector<std::uniqu
     TRY(state->spec, derive_spec(state->file));
     CHECK(state->placement.layers.size() == state->spec.n_layers, "{} layers placed, of {}",
           state->placement.layers.size(), state->spec.n_layers);
-    if (state->spec.encoder) state->options.batch_rows_max = encoder_rows(state->spec, options);
+    state->options.batch_rows_max = batch_rows(state->spec, options);
     const auto n_backends = static_cast<uint8_t>(state->backends.size());
     for (uint8_t i = 0; i < n_backends; ++i) TRY_VOID(state->check_memory(i));
     TRY(state->weights,

@@ -37,10 +37,13 @@ struct BackendChoice {
 BackendChoice choose_backend();
 
 struct ModelOptions {
-    uint32_t batch_rows_max = 512;            // rows of one forward pass; load() raises it for encoders
+    uint32_t batch_rows_max = 512;            // rows of one forward pass; see batch_rows()
     uint32_t logit_rows_max = 96;             // rows of one forward pass whose logits can be asked for
     std::function<void(double)> on_progress;  // 0 to 1, while weights load; may be empty
 };
+
+// Rows of one forward pass: what the options say; of encoders, which read a whole text in one, more.
+uint32_t batch_rows(const ModelSpec& spec, const ModelOptions& options);
 
 class Model {
   public:

@@ -16,6 +16,10 @@ uint32_t Placement::attention_layers(uint8_t backend) const {
     return static_cast<uint32_t>(std::ranges::count(layers, backend, &Layer::attn));
 }
 
+uint32_t Placement::on_gpus(uint8_t host) const {
+    return static_cast<uint32_t>(layers.size()) - attention_layers(host) + (head != host ? 1 : 0);
+}
+
 Placement on_one_backend(uint32_t n_layers) { return {.layers = std::vector<Placement::Layer>(n_layers)}; }
 
 Placement split_layers(const LayerSplit& split) {
@@ -36,7 +40,8 @@ Placement split_layers(const LayerSplit& split) {
     Placement placement{.embedding = host, .head = backend_of_unit(split.n_layers)};
     for (uint32_t i = 0; i < split.n_layers; ++i) {
         const uint8_t home = backend_of_unit(i);
-        placement.layers.push_back({home, split.experts_on_host ? host : home});
+        const bool apart = !split.ffn_on_host.empty() && split.ffn_on_host[i];
+        placement.layers.push_back({home, apart ? host : home});
     }
     if (split.on_gpus > split.n_layers) placement.embedding = placement.layers.front().attn;
     return placement;

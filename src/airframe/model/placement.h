@@ -24,6 +24,8 @@ struct Placement {
     bool uses(uint8_t backend) const;
     bool attends(uint8_t backend) const { return attention_layers(backend) > 0; }
     uint32_t attention_layers(uint8_t backend) const;
+    // Layers and the output that lie on other backends than this one.
+    uint32_t on_gpus(uint8_t host) const;
 };
 
 // Everything on the first backend.
@@ -35,7 +37,7 @@ struct LayerSplit {
     uint32_t n_layers = 0;
     uint32_t on_gpus = 0;             // more than n_layers: everything, the embeddings too
     std::vector<double> proportions;  // of these among the backends that stand first; each >= 0, one > 0
-    bool experts_on_host = false;     // of every layer; only where each has some
+    std::vector<bool> ffn_on_host;    // of each layer: its experts stay there; empty: of none
 };
 Placement split_layers(const LayerSplit& split);
 

@@ -38,7 +38,7 @@ TEST(Placement, SeveralGpusShareThemByProportion) {
 
 TEST(Placement, ExpertsMayStayBehind) {
     const Placement placement =
-        split_layers({.n_layers = 2, .on_gpus = 9, .proportions = {1}, .experts_on_host = true});
+        split_layers({.n_layers = 2, .on_gpus = 9, .proportions = {1}, .ffn_on_host = {true, true}});
     for (const Placement::Layer& layer : placement.layers) EXPECT_EQ(layer, (Placement::Layer{0, 1}));
     EXPECT_TRUE(placement.uses(1));
     EXPECT_FALSE(placement.attends(1));

@@ -79,10 +79,12 @@ TEST_F(Split, SoDoExpertsOnTheCpu) {
         const uint32_t n_layers = layers_of(c);
         for (uint32_t on_gpus = 1; on_gpus <= n_layers + 1; ++on_gpus)
             for (const uint32_t chunk : {128u, 1u})
-                expect_right(
-                    c,
-                    {.n_layers = n_layers, .on_gpus = on_gpus, .proportions = {1}, .experts_on_host = true},
-                    chunk);
+                expect_right(c,
+                             {.n_layers = n_layers,
+                              .on_gpus = on_gpus,
+                              .proportions = {1},
+                              .ffn_on_host = std::vector<bool>(n_layers, true)},
+                             chunk);
     }
     EXPECT_GT(with_experts, 0);
 }

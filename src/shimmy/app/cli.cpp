@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <charconv>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -34,6 +35,14 @@ constexpr const char* kFooter =
     "  shimmy generate MODEL --prompt \"Why is the sky blue?\"\n"
     "  shimmy COMMAND --help                         more about one command";
 
+std::string is_layer_count(const std::string& text) {
+    uint32_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (text == "auto" || text == "all" || (error == std::errc{} && end == text.data() + text.size()))
+        return {};
+    return fmt::format("\"{}\" is no number of layers, nor all, nor auto", shortened(text, 40));
+}
+
 void add_global_options(CLI::App& app, GlobalOptions& global) {
     app.add_option("--model-dirs", global.model_dirs,
                    "Further folders to look for models in, separated by ':' or ';'")
@@ -54,8 +63,23 @@ void add_global_options(CLI::App& app, GlobalOptions& global) {
         ->check(CLI::IsMember({"auto", "cpu", "vulkan"}))
         ->option_text("NAME");
     app.add_option("--gpu-device", global.gpu_device,
-                   "Which GPU: its number or a part of its name, as `shimmy gpu-info` shows them")
+                   "Which GPU: its number (several: N,N,...) or a part of its name, as `shimmy gpu-info` "
+                   "shows them")
         ->option_text("N|NAME");
+    app.add_option(
+           "--gpu-layers", global.gpu_layers,
+           "The last so many layers on the GPU, the output counting as one more, the rest on the CPU: "
+           "a number, all, or auto (as many as fit)")
+        ->check(is_layer_count)
+        ->option_text("N|all|auto");
+    app.add_flag("--cpu-moe", global.cpu_moe, "The experts of mixture-of-experts models on the CPU");
+    app.add_option(
+           "--gpu-split", global.gpu_split,
+           "Layers over several GPUs, in these proportions, as in 3,1; without it by free memory, where "
+           "one GPU is not enough")
+        ->delimiter(',')
+        ->check(CLI::NonNegativeNumber)
+        ->option_text("A,B,...");
     app.add_option(
            "--kv-quant", global.kv_quant,
            "How keys and values are kept: f32, f16 (default), q8, or int4 (a quarter of f16, less exact)")

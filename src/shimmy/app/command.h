@@ -28,7 +28,10 @@ struct GlobalOptions {
     float rope_scale = 0;                 // YaRN by this factor, whatever the file says; 0: by the file
     std::string backend = "auto";
     std::string gpu_backend = "auto";  // where backend is "auto": auto, cpu, vulkan
-    std::string gpu_device;            // a number or a part of a name; empty: the best
+    std::string gpu_device;            // a number, several, or a part of a name; empty: the best
+    std::string gpu_layers = "auto";   // auto, all, or how many
+    bool cpu_moe = false;              // experts on the CPU
+    std::vector<double> gpu_split;     // shares of the layers for each GPU; empty: by free memory
     std::string kv_quant;              // of keys and values; empty: f16
     uint32_t prefill_chunk = 0;        // rows of prompts beside running streams; 0: by measurement
     bool deterministic = false;

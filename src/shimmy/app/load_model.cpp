@@ -1,8 +1,11 @@
 #include "shimmy/app/load_model.h"
 
 #include <algorithm>
+#include <charconv>
+#include <limits>
 #include <utility>
 
+#include "airframe/model/load_placed.h"
 #include "base/log.h"
 #include "base/system.h"
 #include "shimmy/app/terminal.h"
@@ -10,9 +13,26 @@
 namespace shimmy {
 namespace {
 
+// Whether an option only makes sense with a GPU.
+bool asks_for_gpu(const GlobalOptions& global) {
+    return !global.gpu_split.empty() || (global.gpu_layers != "auto" && global.gpu_layers != "0");
+}
+
 bool lets_us_choose(const GlobalOptions& global) {
     const bool named = global.backend != "auto" && global.backend != "airframe";
-    return !named && global.gpu_backend == "auto" && global.gpu_device.empty();
+    return !named && global.gpu_backend == "auto" && global.gpu_device.empty() && !asks_for_gpu(global);
+}
+
+airframe::PlacementWish placement_wish(const GlobalOptions& global) {
+    airframe::PlacementWish wish{.cpu_moe = global.cpu_moe, .split = global.gpu_split};
+    if (global.gpu_layers == "all")
+        wish.gpu_layers = std::numeric_limits<uint32_t>::max();
+    else if (uint32_t number = 0; global.gpu_layers != "auto") {
+        const std::string& text = global.gpu_layers;
+        std::from_chars(text.data(), text.data() + text.size(), number);  // checked by the command line
+        wish.gpu_layers = number;
+    }
+    return wish;
 }
 
 base::Result<std::unique_ptr<airframe::Model>> load_onto(const ModelEntry& entry,
@@ -23,11 +43,15 @@ base::Result<std::unique_ptr<airframe::Model>> load_onto(const ModelEntry& entry
     const auto on_progress =
         options.on_progress ? options.on_progress : [&](double done) { bar.update(done); };
     TRY(auto file, open_model(entry));
-    TRY(auto backend, airframe::make_backend(backend_name, backend_options(global)));
-    return airframe::Model::load(std::move(file), std::move(backend),
-                                 {.batch_rows_max = options.batch_rows_max,
-                                  .logit_rows_max = options.logit_rows_max,
-                                  .on_progress = on_progress});
+    const auto kv_type = airframe::kv_type_of(global.kv_quant).value_or(airframe::KvType::kF16);
+    return airframe::load_placed(std::move(file),
+                                 {.backend = backend_name,
+                                  .backend_options = backend_options(global),
+                                  .placement = placement_wish(global),
+                                  .pass = {.kv_type = kv_type, .kv_tokens = global.ctx_tokens},
+                                  .model = {.batch_rows_max = options.batch_rows_max,
+                                            .logit_rows_max = options.logit_rows_max,
+                                            .on_progress = on_progress}});
 }
 
 }  // namespace
@@ -57,6 +81,7 @@ airframe::BackendChoice choose_backend(const GlobalOptions& global) {
     for (const std::string_view name : airframe::backend_names())
         if (name == global.gpu_backend) return {name, "--gpu-backend"};
     if (!global.gpu_device.empty()) return {"vulkan", "--gpu-device"};
+    if (asks_for_gpu(global)) return {"vulkan", "--gpu-layers or --gpu-split"};
     return airframe::choose_backend();
 }
 

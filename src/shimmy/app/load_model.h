@@ -18,13 +18,13 @@ struct LoadOptions {
 };
 
 // Opens and loads onto the backend that the global options name.
-// Errors: those of opening, of make_backend and of Model::load.
+// Errors: those of opening and of load_placed.
 base::Result<std::unique_ptr<airframe::Model>> load_model(const ModelEntry& entry,
                                                           const GlobalOptions& global,
                                                           const LoadOptions& options = {});
 
-// The backend that the options name; where they leave it open, a GPU if there is one. A model that does not
-// fit a GPU that nobody asked for goes to the CPU instead, with a warning.
+// The backend that the options name; where they leave it open, a GPU if there is one. A model of which
+// nothing fits a GPU that nobody asked for goes to the CPU instead, with a warning.
 airframe::BackendChoice choose_backend(const GlobalOptions& global);
 airframe::BackendOptions backend_options(const GlobalOptions& global);
 

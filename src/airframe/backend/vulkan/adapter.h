@@ -44,6 +44,10 @@ struct AdapterChoice {
 // any kind.
 AdapterChoice choose_adapter(std::span<const Adapter> adapters, std::string_view wanted);
 
+// Up to `n` usable GPUs to share a model, as --gpu-device takes them: discrete ones in the driver's order,
+// where there are fewer than two of them all that are no CPUs.
+std::vector<std::string> several_adapters(std::span<const Adapter> adapters, size_t n);
+
 // Errors: kUnsupported (no loader, no driver) with what to do. An empty list: a driver without devices.
 base::Result<std::vector<Adapter>> list_adapters();
 

@@ -71,4 +71,16 @@ AdapterChoice choose_adapter(std::span<const Adapter> adapters, std::string_view
     return {best->index, alone ? "the only usable GPU" : "the best: discrete first, then by memory"};
 }
 
+std::vector<std::string> several_adapters(std::span<const Adapter> adapters, size_t n) {
+    std::vector<std::string> discrete, all;
+    for (const Adapter& adapter : adapters) {
+        if (!adapter.missing.empty() || adapter.kind == AdapterKind::kCpu) continue;
+        all.push_back(fmt::to_string(adapter.index));
+        if (adapter.kind == AdapterKind::kDiscrete) discrete.push_back(all.back());
+    }
+    std::vector<std::string>& chosen = discrete.size() > 1 ? discrete : all;
+    chosen.resize(std::min(n, chosen.size()));
+    return std::move(chosen);
+}
+
 }  // namespace airframe

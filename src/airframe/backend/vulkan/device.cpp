@@ -173,7 +173,15 @@ bool Device::may_destroy() {
 }
 
 uint64_t Device::available_bytes() const {
-    return free_memory_bytes(*instance_, physical_).value_or(adapter_.memory_bytes);
+    if (const auto free = free_memory_bytes(*instance_, physical_)) return *free;
+    uint64_t best = 0, taken = 0;  // the largest heap of its own, as in describe_adapter()
+    for (uint32_t i = 0; i < memory_.memoryHeapCount; ++i) {
+        const VkMemoryHeap& heap = memory_.memoryHeaps[i];
+        if (!(heap.flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) || heap.size <= best) continue;
+        best = heap.size;
+        taken = taken_bytes_[i];
+    }
+    return best - std::min(best, taken);
 }
 
 std::optional<uint32_t> Device::memory_type(uint32_t allowed_bits, MemoryUse use) const {
@@ -214,6 +222,11 @@ base::Result<std::unique_ptr<Memory>> Device::allocate(uint64_t bytes, MemoryUse
                                       .allocationSize = needs.size,
                                       .memoryTypeIndex = *type};
     result = api_.vkAllocateMemory(handle_, &memory, nullptr, &made->memory_);
+    if (result == VK_SUCCESS) {
+        made->heap_ = memory_.memoryTypes[*type].heapIndex;
+        made->taken_bytes_ = needs.size;
+        taken_bytes_[made->heap_] += needs.size;
+    }
     if (result == VK_SUCCESS) result = api_.vkBindBufferMemory(handle_, made->buffer, made->memory_, 0);
     if (result == VK_SUCCESS && use != MemoryUse::kDevice)
         result = api_.vkMapMemory(handle_, made->memory_, 0, VK_WHOLE_SIZE, 0,
@@ -228,6 +241,7 @@ base::Result<std::unique_ptr<Memory>> Device::allocate(uint64_t bytes, MemoryUse
 Memory::~Memory() {
     if (device_.before_free_) device_.before_free_();
     ++device_.frees_;
+    device_.taken_bytes_[heap_] -= taken_bytes_;
     if (!device_.may_destroy()) return;
     if (buffer != VK_NULL_HANDLE) device_.api().vkDestroyBuffer(device_.handle(), buffer, nullptr);
     if (memory_ != VK_NULL_HANDLE) device_.api().vkFreeMemory(device_.handle(), memory_, nullptr);

@@ -1,6 +1,7 @@
 // A Vulkan device with its compute queue and its memory. One thread at a time.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -39,6 +40,8 @@ class Memory {
     explicit Memory(Device& device) : device_(device) {}
     Device& device_;
     VkDeviceMemory memory_ = VK_NULL_HANDLE;
+    uint32_t heap_ = 0;
+    uint64_t taken_bytes_ = 0;  // of the heap
 };
 
 class Device {
@@ -101,6 +104,7 @@ class Device {
     bool full_subgroups_ = false;
     bool multiplies_halves_ = false;
     VkPhysicalDeviceMemoryProperties memory_{};
+    std::array<uint64_t, VK_MAX_MEMORY_HEAPS> taken_bytes_{};  // by this device, of each heap
     std::optional<base::Error> fault_;
     bool lost_ = false;
     VkFence given_up_ = VK_NULL_HANDLE;

@@ -30,6 +30,7 @@ enum class Room : uint8_t {
     kHalfFactors
 };
 inline constexpr size_t kRooms = 13;
+inline constexpr uint64_t kHalfWeightBytesMax = 256 << 20;
 
 // A device address that shaders take, and where in it the data begins.
 struct Place {
@@ -48,6 +49,7 @@ class VulkanBackend final : public Backend {
     bool owns_memory() const override { return true; }
     bool multiplies_halves() const { return device_->multiplies_halves(); }
     uint64_t available_memory_bytes() const override { return device_->available_bytes(); }
+    uint64_t working_bytes(const WorkShape& work) const override;
 
     base::Result<std::unique_ptr<Buffer>> upload(std::span<const std::byte> host) override;
     base::Result<std::unique_ptr<Buffer>> allocate(size_t bytes) override;

@@ -10,7 +10,6 @@ namespace {
 
 constexpr uint32_t kTile = 128, kDepth = 64;  // of matmul_halves.comp
 constexpr uint32_t kThreads = 256;            // of the shaders that make short floats
-constexpr uint64_t kWeightBytesMax = 256 << 20;
 constexpr uint64_t kHalfBytes = 2;
 
 struct HalveRowsArgs {
@@ -43,7 +42,7 @@ bool VulkanBackend::takes_halves(const Linear& linear, const Product& args) cons
 std::vector<VulkanBackend::HalvesPiece> VulkanBackend::halves_pieces(std::span<const Linear> weights,
                                                                      std::span<const uint64_t> ys,
                                                                      uint64_t line) {
-    const auto outs_max = static_cast<uint32_t>(kWeightBytesMax / line / kTile * kTile);
+    const auto outs_max = static_cast<uint32_t>(kHalfWeightBytesMax / line / kTile * kTile);
     std::vector<HalvesPiece> pieces;
     uint64_t used = 0;
     for (size_t i = 0; i < weights.size(); ++i) {
@@ -51,7 +50,7 @@ std::vector<VulkanBackend::HalvesPiece> VulkanBackend::halves_pieces(std::span<c
         for (uint32_t first = 0; first < outs; first += outs_max) {
             const uint32_t n = std::min(outs_max, outs - first);
             const uint64_t bytes = rounded_up(n, kTile) * line;
-            if (used + bytes > kWeightBytesMax) used = 0;
+            if (used + bytes > kHalfWeightBytesMax) used = 0;
             pieces.push_back({&weights[i], first, n, ys[i], used});
             used += bytes;
         }
