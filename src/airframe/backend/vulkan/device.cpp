@@ -83,11 +83,12 @@ base::Result<void> Device::create() {
                          adapter_.shared_memory_bytes >= kMatrixSharedBytes &&
                          vulkan::multiplies_halves(instance_->get_proc(), instance_->handle(), physical_);
     CooperativeMatrixFeatures matrices;
+    multiplies_bytes_ = can13.shaderIntegerDotProduct;
     full_subgroups_ = can13.subgroupSizeControl && can13.computeFullSubgroups;
     VkPhysicalDeviceVulkan13Features use13{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
                                            .subgroupSizeControl = full_subgroups_,
                                            .computeFullSubgroups = full_subgroups_,
-                                           .shaderIntegerDotProduct = can13.shaderIntegerDotProduct};
+                                           .shaderIntegerDotProduct = multiplies_bytes_};
     VkPhysicalDeviceVulkan12Features use12{
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
         .pNext = has13 ? &use13 : nullptr,

@@ -61,6 +61,8 @@ class Device {
     // Whether matmul_halves.comp runs here: cooperative matrices, and what else that shader takes for
     // granted.
     bool multiplies_halves() const { return multiplies_halves_; }
+    // Whether matvec_packed.comp runs here: a dot product of four bytes.
+    bool multiplies_bytes() const { return multiplies_bytes_; }
     // Bytes that can still be allocated for kDevice, as far as the driver tells.
     uint64_t available_bytes() const;
 
@@ -103,6 +105,7 @@ class Device {
     uint32_t queue_family_ = 0;
     bool full_subgroups_ = false;
     bool multiplies_halves_ = false;
+    bool multiplies_bytes_ = false;
     VkPhysicalDeviceMemoryProperties memory_{};
     std::array<uint64_t, VK_MAX_MEMORY_HEAPS> taken_bytes_{};  // by this device, of each heap
     std::optional<base::Error> fault_;

@@ -27,9 +27,13 @@ enum class Room : uint8_t {
     kSpans,
     kHalfWeights,
     kHalfRows,
-    kHalfFactors
+    kHalfFactors,
+    kPackedByNorm,
+    kPackedByAttention,
+    kPackedByProduct,
+    kPackedAlone
 };
-inline constexpr size_t kRooms = 13;
+inline constexpr size_t kRooms = 17;
 inline constexpr uint64_t kHalfWeightBytesMax = 256 << 20;
 
 // A device address that shaders take, and where in it the data begins.
@@ -87,11 +91,24 @@ class VulkanBackend final : public Backend {
     struct NormRows {
         uint64_t x = 0, y = 0;
         int64_t rows = 0, cols = 0;
-        uint64_t index = 0;  // address of [rows]; 0: each row itself
+        uint64_t index = 0;   // address of [rows]; 0: each row itself
+        uint64_t packed = 0;  // where y goes once more, packed; 0: nowhere
     };
 
+    static constexpr int64_t kVectorRowsMax = 8;  // more rows go to matmul.comp
     bool takes_vectors(const Product& args) const;
     void product(const Linear& linear, const Product& args);
+    uint32_t columns_of(const Product& args) const;
+    // Packed activations (pack.glsl), which products of block formats with few rows read.
+    bool takes_packed(const Linear& linear, const Product& args) const;
+    void packed_product(const Linear& linear, const Product& args);
+    // Of rows that lie packed already, or 0.
+    uint64_t packed(uint64_t x, int64_t rows, int64_t cols) const;
+    uint64_t pack(uint64_t x, int64_t rows, int64_t cols);
+    // Where the operation that makes these rows is to put them once more, packed; 0: nowhere.
+    uint64_t place_for_packed(Room which, uint64_t x, int64_t rows, int64_t cols);
+    // Rows at this address are written: what was packed of them is old.
+    void changes(uint64_t x);
     bool takes_halves(const Linear& linear, const Product& args) const;
     // Of products by cooperative matrices: some outputs of one, and where they go.
     struct HalvesPiece {
@@ -117,7 +134,11 @@ class VulkanBackend final : public Backend {
     };
     std::vector<AttendRun> attend_runs(const Batch& batch) const;
     void attend_tiles(const AttendArgs& args, const AttendRun& run, After after);
-    void attend_few(const AttendArgs& args, const AttendRun& run, After after);
+    struct FewArgs {
+        After after;
+        uint64_t packed;  // where the results go once more, packed; 0: nowhere
+    };
+    void attend_few(const AttendArgs& args, const AttendRun& run, const FewArgs& how);
     void norm_rows(const Norm& norm, const NormRows& args);
     void activate(Activation act, uint64_t gate, uint64_t h, int64_t n);
     void norm_heads(const Norm& norm, const Rows& rows, int64_t head_dim);
@@ -134,6 +155,12 @@ class VulkanBackend final : public Backend {
     std::array<std::unique_ptr<DeviceBuffer>, kRooms> rooms_;
     std::string description_;
     bool deterministic_ = false;
+    bool packs_ = false;  // a product has taken packed rows: this model has weights that want them
+    struct PackedRows {
+        uint64_t of = 0, address = 0;
+        int64_t rows = 0, cols = 0;
+    };
+    std::array<PackedRows, 4> packed_{};  // by the room they lie in
     // The batch's rows as last told to the device, and where they lie.
     std::vector<int32_t> table_, table_draft_;
     uint64_t table_address_ = 0, table_epoch_ = 0;

@@ -15,14 +15,14 @@ struct RopeStoreShaderArgs {
 };
 
 struct AttendShaderArgs {
-    uint64_t q, y, parts, table, keys, values;
+    uint64_t q, y, parts, table, keys, values, packed;
     uint32_t n_heads, n_kv_heads, page_tokens, window;
     float scale, softcap;
     uint32_t first_row;
 };
 
 struct AttendMergeShaderArgs {
-    uint64_t parts, y, table;
+    uint64_t parts, y, table, packed;
     uint32_t n_heads, spans, window, first_row;
 };
 
@@ -32,7 +32,8 @@ struct AttendTilesArgs {
     float scale, softcap;
 };
 
-constexpr uint32_t kSpan = 256;  // positions, as in attend_merge.glsl
+constexpr int32_t kPackedGroup = 16;  // of pack.glsl
+constexpr uint32_t kSpan = 256;       // positions, as in attend_merge.glsl
 // With fewer workgroups than this the spans of a row get one each.
 constexpr uint32_t kFewGroups = 1024;
 
@@ -143,9 +144,14 @@ void VulkanBackend::rope_store(const RopeStoreArgs& args) {
 void VulkanBackend::attend(const AttendArgs& args) {
     CHECK(args.kv.n_kv_heads > 0 && args.n_heads % args.kv.n_kv_heads == 0, "{} heads on {} key heads",
           args.n_heads, args.kv.n_kv_heads);
+    changes(address_of(args.out));
+    const bool in_groups = args.kv.head_dim_v % kPackedGroup == 0;
+    const uint64_t packed = in_groups ? place_for_packed(Room::kPackedByAttention, address_of(args.out),
+                                                         args.out.rows, args.out.cols)
+                                      : uint64_t{0};
     After after = After::kAll;
     for (const AttendRun& run : attend_runs(*args.batch)) {
-        run.tiles ? attend_tiles(args, run, after) : attend_few(args, run, after);
+        run.tiles ? attend_tiles(args, run, after) : attend_few(args, run, {after, packed});
         after = After::kNothing;
     }
 }
@@ -176,7 +182,7 @@ void VulkanBackend::attend_tiles(const AttendArgs& args, const AttendRun& run, A
     stream_->add_work(uint64_t{run.rows} * heads * (run.last + 1) * (dim_k + dim_v));
 }
 
-void VulkanBackend::attend_few(const AttendArgs& args, const AttendRun& run, After after) {
+void VulkanBackend::attend_few(const AttendArgs& args, const AttendRun& run, const FewArgs& how) {
     const KvLayer& kv = args.kv;
     const auto heads = static_cast<uint32_t>(args.n_heads), window = static_cast<uint32_t>(args.window);
     const uint32_t spans = spans_of(run.last, window);
@@ -189,6 +195,7 @@ void VulkanBackend::attend_few(const AttendArgs& args, const AttendRun& run, Aft
                                   table,
                                   address_of(*kv.keys),
                                   address_of(*kv.values),
+                                  how.packed,
                                   heads,
                                   static_cast<uint32_t>(kv.n_kv_heads),
                                   static_cast<uint32_t>(kv.page_tokens),
@@ -200,9 +207,9 @@ void VulkanBackend::attend_few(const AttendArgs& args, const AttendRun& run, Aft
     const VkPipeline pipeline = pipelines_->get(
         Shader::kAttend,
         {static_cast<uint32_t>(kv.type), static_cast<uint32_t>(kv.head_dim_k), dim_v, split ? 1u : 0u});
-    stream_->dispatch(pipeline, shader, {heads, run.rows, split ? spans : 1}, after);
+    stream_->dispatch(pipeline, shader, {heads, run.rows, split ? spans : 1}, how.after);
     if (!split) return;
-    const AttendMergeShaderArgs merge{parts,  address_of(args.out), table, heads, spans,
+    const AttendMergeShaderArgs merge{parts,  address_of(args.out), table, how.packed, heads, spans,
                                       window, run.first_row};
     stream_->dispatch(pipelines_->get(Shader::kAttendMerge, {dim_v}), merge, {heads, run.rows});
 }

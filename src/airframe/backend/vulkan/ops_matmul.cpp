@@ -11,7 +11,6 @@ namespace {
 
 constexpr uint32_t kVectorOuts = 4;                  // outputs of one workgroup of matvec.comp
 constexpr uint32_t kTileOuts = 128, kTileRows = 64;  // of matmul.comp
-constexpr int64_t kVectorRowsMax = 8;                // more rows go to matmul.comp
 constexpr uint32_t kVectorSubgroups = 4;
 constexpr uint32_t kVectorThreadsMin = 64;
 
@@ -45,7 +44,17 @@ bool VulkanBackend::takes_vectors(const Product& args) const {
     return args.experts != 0 || deterministic_ || args.rows <= kVectorRowsMax;
 }
 
+// Rows of x that a workgroup takes at once.
+uint32_t VulkanBackend::columns_of(const Product& args) const {
+    constexpr uint32_t kDeterministicColumns = 4;
+    if (args.experts != 0) return 1;
+    if (deterministic_) return kDeterministicColumns;
+    return std::bit_ceil(static_cast<uint32_t>(std::min(args.rows, kVectorRowsMax)));
+}
+
 void VulkanBackend::product(const Linear& linear, const Product& args) {
+    changes(args.y);
+    if (takes_packed(linear, args)) return packed_product(linear, args);
     if (takes_halves(linear, args)) return halves_product({&linear, 1}, {&args.y, 1}, args);
     const Weight& w = linear.weight;
     const Place place = place_of(w), gate = args.gate ? place_of(args.gate.weight) : Place{};
@@ -78,10 +87,7 @@ void VulkanBackend::product(const Linear& linear, const Product& args) {
         stream_->add_work(static_cast<uint64_t>(args.rows) * outs * static_cast<uint64_t>(w.cols));
         return;
     }
-    constexpr uint32_t kDeterministicColumns = 4;
-    uint32_t columns = std::bit_ceil(static_cast<uint32_t>(std::min(args.rows, kVectorRowsMax)));
-    if (deterministic_) columns = kDeterministicColumns;
-    if (args.experts != 0) columns = 1;
+    const uint32_t columns = columns_of(args);
     const uint32_t threads = std::max(kVectorThreadsMin, kVectorSubgroups * device_->adapter().subgroup_size);
     const uint32_t hidden = !args.act ? kPlain : args.gate ? kGated : kActivated;
     const auto act = static_cast<uint32_t>(args.act.value_or(Activation::kSilu));
@@ -95,6 +101,7 @@ void VulkanBackend::linear(const Rows& x, std::span<const Linear> weights, std::
     const bool halves = std::ranges::all_of(weights, [&](const Linear& linear) {
         return takes_halves(linear, shared) && linear.weight.cols == x.cols;
     });
+    for (const Rows& rows : outs) changes(address_of(rows));
     if (halves) {
         std::vector<uint64_t> ys;
         for (const Rows& rows : outs) ys.push_back(address_of(rows));
@@ -174,6 +181,7 @@ void VulkanBackend::moe(const MoeArgs& args) {
     through.x = hidden, through.y = outputs, through.x_share = 1;
     product(args.down, through);
 
+    changes(address_of(args.residual));
     MoeCombineShaderArgs combine{outputs,
                                  shares,
                                  0,

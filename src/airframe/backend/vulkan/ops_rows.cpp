@@ -21,11 +21,11 @@ struct EmbedShaderArgs {
 };
 
 struct NormShaderArgs {
-    uint64_t x, y, gain, bias, index;
+    uint64_t x, y, gain, bias, index, packed;
     uint32_t rows, cols, flags;
     float eps;
 };
-enum NormFlags : uint32_t { kLayerNorm = 1, kGain = 2, kNormBias = 4, kIndex = 8 };
+enum NormFlags : uint32_t { kLayerNorm = 1, kGain = 2, kNormBias = 4, kIndex = 8, kPack = 16 };
 
 struct ActivateShaderArgs {
     uint64_t gate, h;
@@ -57,6 +57,7 @@ void VulkanBackend::embed(const EmbedArgs& args) {
                   args.positions_table.rows);
         indices.insert(indices.end(), args.positions.begin(), args.positions.end());
     }
+    changes(address_of(args.x));
     const uint64_t index = stage_ints(indices);
     const auto look_up = [&](const Weight& table, uint64_t rows, bool add, float scale) {
         const Place place = place_of(table);
@@ -77,12 +78,14 @@ void VulkanBackend::embed(const EmbedArgs& args) {
 
 void VulkanBackend::norm_rows(const Norm& norm, const NormRows& args) {
     const uint32_t flags = (norm.kind == NormKind::kLayer ? kLayerNorm : 0u) | (norm.gain ? kGain : 0u) |
-                           (norm.bias ? kNormBias : 0u) | (args.index != 0 ? kIndex : 0u);
+                           (norm.bias ? kNormBias : 0u) | (args.index != 0 ? kIndex : 0u) |
+                           (args.packed != 0 ? kPack : 0u);
     const NormShaderArgs shader{args.x,
                                 args.y,
                                 address_of(norm.gain),
                                 address_of(norm.bias),
                                 args.index,
+                                args.packed,
                                 static_cast<uint32_t>(args.rows),
                                 static_cast<uint32_t>(args.cols),
                                 flags,
@@ -99,7 +102,12 @@ void VulkanBackend::norm_rows(const Norm& norm, const NormRows& args) {
 
 void VulkanBackend::norm(const Rows& x, const Norm& norm, const Rows& out) {
     CHECK(x.rows == out.rows && x.cols == out.cols);
-    norm_rows(norm, {.x = address_of(x), .y = address_of(out), .rows = x.rows, .cols = x.cols});
+    changes(address_of(out));
+    norm_rows(norm, {.x = address_of(x),
+                     .y = address_of(out),
+                     .rows = x.rows,
+                     .cols = x.cols,
+                     .packed = place_for_packed(Room::kPackedByNorm, address_of(out), out.rows, out.cols)});
 }
 
 // Each head of a row by itself, or the whole row, as the gain's length says.
@@ -112,6 +120,7 @@ void VulkanBackend::norm_heads(const Norm& norm, const Rows& rows, int64_t head_
 }
 
 void VulkanBackend::activate(Activation act, uint64_t gate, uint64_t h, int64_t n) {
+    changes(h);
     const ActivateShaderArgs shader{gate, h, static_cast<uint32_t>(n), gate != 0};
     stream_->dispatch(pipelines_->get(Shader::kActivate, {static_cast<uint32_t>(act)}), shader,
                       element_groups(n));
@@ -126,6 +135,7 @@ void VulkanBackend::linear_add(const Rows& x, const Linear& weight, const Norm& 
     args.y = room(Room::kProduct, n);
     args.add = false;
     product(weight, args);
+    changes(address_of(residual));
     norm_rows(post_norm, {.x = args.y, .y = args.y, .rows = residual.rows, .cols = residual.cols});
     const AddScaledShaderArgs shader{args.y, address_of(residual), static_cast<uint32_t>(n), scale};
     stream_->dispatch(pipelines_->get(Shader::kAddScaled, {}), shader, element_groups(n));
@@ -135,11 +145,14 @@ void VulkanBackend::logits(const LogitsArgs& args) {
     CHECK(static_cast<int64_t>(args.rows.size()) == args.out.rows && args.head.weight.rows == args.out.cols);
     if (args.rows.empty()) return;
     const uint64_t normed = room(Room::kNormed, args.out.rows * args.x.cols);
+    changes(normed);
+    const uint64_t packed_normed = place_for_packed(Room::kPackedByNorm, normed, args.out.rows, args.x.cols);
     norm_rows(args.norm, {.x = address_of(args.x),
                           .y = normed,
                           .rows = args.out.rows,
                           .cols = args.x.cols,
-                          .index = stage_ints(args.rows)});
+                          .index = stage_ints(args.rows),
+                          .packed = packed_normed});
     product(args.head, {.x = normed, .y = address_of(args.out), .rows = args.out.rows});
     if (args.scale == 1 && args.softcap <= 0) return;
     const int64_t n = args.out.rows * args.out.cols;

@@ -24,9 +24,12 @@ enum class Shader : uint8_t {
     kMatmul,
     kMatmulHalves,
     kMatvec,
+    kMatvecBytes,
+    kMatvecPacked,
     kMoeChoose,
     kMoeCombine,
     kNorm,
+    kPack,
     kRopeStore
 };
 
@@ -46,7 +49,7 @@ class Pipelines {
     VkPipelineLayout layout() const { return layout_; }
 
   private:
-    static constexpr size_t kConstantsMax = 5;
+    static constexpr size_t kConstantsMax = 6;
     // Compared for every dispatch, so without memory of its own.
     struct Key {
         Shader shader = {};

@@ -51,6 +51,7 @@ void VulkanBackend::write(Buffer& to, size_t offset_bytes, std::span<const std::
     CHECK(offset_bytes <= to.bytes && from.size() <= to.bytes - offset_bytes, "{} bytes at {} of {}",
           from.size(), offset_bytes, to.bytes);
     const auto& buffer = static_cast<const DeviceBuffer&>(to);
+    packed_ = {};
     stream_->write(buffer.handle(), buffer.offset() + offset_bytes, from);
 }
 

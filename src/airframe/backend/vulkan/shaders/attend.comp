@@ -10,6 +10,7 @@ layout(constant_id = 2) const uint DIM_V = 1;
 layout(constant_id = 3) const uint SPLIT = 0;
 #include "kv.glsl"
 #include "attend_merge.glsl"
+#include "pack.glsl"
 
 layout(push_constant) uniform Args {
     F32 q;      // [rows, n_heads, DIM_K]
@@ -18,6 +19,7 @@ layout(push_constant) uniform Args {
     U32 table;
     U8 keys;
     U8 values;
+    U32x4 packed;  // y once more; null: nowhere
     uint n_heads;
     uint n_kv_heads;
     uint page_tokens;
@@ -130,6 +132,18 @@ void put(F32 to, uint at, vec2 sums[kPerThread], float factor) {
     }
 }
 
+#include "pack_head.glsl"
+
+void keep(vec2 sums[kPerThread], float factor) {
+    const uint id = gl_LocalInvocationID.x;
+    if (id >= kLanes) return;
+    for (uint i = 0; i < kPerThread; ++i) {
+        const uint d = 2u * (id + i * kLanes);
+        if (d < DIM_V) made[d] = sums[i].x / factor;
+        if (d + 1u < DIM_V) made[d + 1u] = sums[i].y / factor;
+    }
+}
+
 void main() {
     const uint head = gl_WorkGroupID.x, row = first_row + gl_WorkGroupID.y, id = gl_LocalInvocationID.x;
     const uint position = table.at[2u * row];
@@ -168,4 +182,8 @@ void main() {
         all_peak = fades.peak;
     }
     put(y, vector * DIM_V, all_sums, all_total);
+    if (uvec2(packed) == uvec2(0)) return;
+    keep(all_sums, all_total);
+    barrier();
+    pack_head(packed, row, head);
 }

@@ -4,16 +4,20 @@
 layout(local_size_x = 64) in;
 layout(constant_id = 0) const uint DIM_V = 1;
 #include "attend_merge.glsl"
+#include "pack.glsl"
 
 layout(push_constant) uniform Args {
     F32 parts;  // [rows, n_heads, spans, 2 + DIM_V]: peak, total, sums
     F32 y;      // [rows, n_heads, DIM_V]
     U32 table;
+    U32x4 packed;  // y once more; null: nowhere
     uint n_heads;
     uint spans;
     uint window;
     uint first_row;  // of those that one dispatch takes
 };
+
+#include "pack_head.glsl"
 
 void main() {
     const uint head = gl_WorkGroupID.x, row = first_row + gl_WorkGroupID.y, vector = row * n_heads + head;
@@ -29,6 +33,10 @@ void main() {
             sum = merged(sum, parts.at[at + 2u + d], fades);
             peak = fades.peak;
         }
-        y.at[vector * DIM_V + d] = sum / total;
+        made[d] = sum / total;
+        y.at[vector * DIM_V + d] = made[d];
     }
+    if (uvec2(packed) == uvec2(0)) return;
+    barrier();
+    pack_head(packed, row, head);
 }

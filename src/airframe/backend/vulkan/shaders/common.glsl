@@ -1,6 +1,7 @@
 // What all shaders share: references to device memory by address, and short floats. No feature beyond
 // buffer_device_address and 8- and 16-bit storage.
 #extension GL_EXT_buffer_reference : require
+#extension GL_EXT_buffer_reference_uvec2 : require
 #extension GL_EXT_shader_16bit_storage : require
 #extension GL_EXT_shader_8bit_storage : require
 #extension GL_EXT_shader_explicit_arithmetic_types_int8 : enable
@@ -10,6 +11,7 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer F32 { float at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 8) buffer F32x2 { vec2 at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer F32x4 { vec4 at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer U32 { uint at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer U32x4 { uvec4 at[]; };
