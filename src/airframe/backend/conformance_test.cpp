@@ -154,7 +154,7 @@ class Conformance : public testing::TestWithParam<std::string> {
 INSTANTIATE_TEST_SUITE_P(Backends, Conformance, testing::ValuesIn(conformance_names()),
                          [](const auto& backend) { return backend.param; });
 
-constexpr int64_t kRowCounts[] = {1, 2, 3, 5, 17, 64};
+constexpr int64_t kRowCounts[] = {1, 2, 3, 5, 17, 33, 64, 70};
 
 TEST_P(Conformance, LinearOfEveryType) {
     for (const QuantType type : weight_types()) {

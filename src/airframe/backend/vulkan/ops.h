@@ -31,9 +31,10 @@ enum class Room : uint8_t {
     kPackedByNorm,
     kPackedByAttention,
     kPackedByProduct,
-    kPackedAlone
+    kPackedAlone,
+    kParts
 };
-inline constexpr size_t kRooms = 17;
+inline constexpr size_t kRooms = 18;
 inline constexpr uint64_t kHalfWeightBytesMax = 256 << 20;
 
 // A device address that shaders take, and where in it the data begins.
@@ -121,11 +122,32 @@ class VulkanBackend final : public Backend {
         uint64_t weights, rows, factors;  // addresses
         uint32_t depth;                   // columns, rounded up
     };
+    // Rows as short floats, and what each is to be multiplied with after: addresses.
+    struct HalvedRows {
+        uint64_t rows, factors;
+    };
+    HalvedRows halve_rows(const Product& args, uint32_t cols, uint32_t depth);
     void halves_product(std::span<const Linear> weights, std::span<const uint64_t> ys, const Product& args);
     static std::vector<HalvesPiece> halves_pieces(std::span<const Linear> weights,
                                                   std::span<const uint64_t> ys, uint64_t line);
     void halve_weights(const HalvesPiece& piece, const HalvesPlaces& at, After after);
     void multiply_halves(const HalvesPiece& piece, const HalvesPlaces& at, const Product& args, After after);
+    // Products of 9 to 64 rows (ops_few.cpp): how they are cut, and where their factors and parts lie.
+    struct FewPlan {
+        bool halves;
+        uint32_t rows, padded_rows, slabs, slabs_each, splits;
+        uint64_t x = 0, factors = 0, parts = 0;  // addresses
+    };
+    struct FewPart {
+        const Linear* linear;
+        uint64_t parts;  // address of [splits, padded_rows, outs rounded up]
+    };
+    bool takes_few(const Product& args) const;
+    FewPlan few_plan(std::span<const Linear> weights, const Product& args) const;
+    void few_parts(const FewPart& part, const FewPlan& plan, After after);
+    void few_sum(const FewPart& of, const FewPart* gate, const FewPlan& plan, uint64_t y,
+                 const Product& args);
+    void few_product(std::span<const Linear> weights, std::span<const uint64_t> ys, const Product& args);
     // Rows of a batch that attend in one dispatch.
     struct AttendRun {
         uint32_t first_row, rows;

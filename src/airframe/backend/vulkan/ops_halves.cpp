@@ -92,23 +92,31 @@ void VulkanBackend::multiply_halves(const HalvesPiece& piece, const HalvesPlaces
     stream_->add_work(uint64_t{rows} * piece.outs * at.depth);
 }
 
+VulkanBackend::HalvedRows VulkanBackend::halve_rows(const Product& args, uint32_t cols, uint32_t depth) {
+    const auto rows = static_cast<uint32_t>(args.rows);
+    const uint64_t bytes = rounded_up(rows, kTile) * uint64_t{depth} * kHalfBytes;
+    const HalvedRows halved{.rows = room(Room::kHalfRows, static_cast<int64_t>(bytes / sizeof(float))),
+                            .factors = room(Room::kHalfFactors, rows)};
+    stream_->dispatch(pipelines_->get(Shader::kHalveRows, {}),
+                      HalveRowsArgs{args.x, halved.rows, halved.factors, rows, cols, depth},
+                      linear_groups(rows));
+    return halved;
+}
+
 // weights[i] x to the addresses ys[i]; the rest of `args` holds for all of them.
 void VulkanBackend::halves_product(std::span<const Linear> weights, std::span<const uint64_t> ys,
                                    const Product& args) {
-    const auto cols = static_cast<uint32_t>(weights[0].weight.cols), rows = static_cast<uint32_t>(args.rows);
+    const auto cols = static_cast<uint32_t>(weights[0].weight.cols);
     const uint32_t depth = rounded_up(cols, kDepth);
     const uint64_t line = depth * kHalfBytes;
     const std::vector<HalvesPiece> pieces = halves_pieces(weights, ys, line);
     uint64_t room_bytes = 0;
     for (const HalvesPiece& piece : pieces)
         room_bytes = std::max(room_bytes, piece.place + rounded_up(piece.outs, kTile) * line);
-    const auto floats = [](uint64_t bytes) { return static_cast<int64_t>(bytes / sizeof(float)); };
-    const HalvesPlaces at{.weights = room(Room::kHalfWeights, floats(room_bytes)),
-                          .rows = room(Room::kHalfRows, floats(rounded_up(rows, kTile) * line)),
-                          .factors = room(Room::kHalfFactors, rows),
-                          .depth = depth};
-    stream_->dispatch(pipelines_->get(Shader::kHalveRows, {}),
-                      HalveRowsArgs{args.x, at.rows, at.factors, rows, cols, depth}, linear_groups(rows));
+    const uint64_t room_address = room(Room::kHalfWeights, static_cast<int64_t>(room_bytes / sizeof(float)));
+    const HalvedRows halved = halve_rows(args, cols, depth);
+    const HalvesPlaces at{
+        .weights = room_address, .rows = halved.rows, .factors = halved.factors, .depth = depth};
     for (size_t begin = 0; begin < pieces.size();) {
         size_t end = begin + 1;
         while (end < pieces.size() && pieces[end].place != 0) ++end;

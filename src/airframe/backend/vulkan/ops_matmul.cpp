@@ -55,6 +55,7 @@ uint32_t VulkanBackend::columns_of(const Product& args) const {
 void VulkanBackend::product(const Linear& linear, const Product& args) {
     changes(args.y);
     if (takes_packed(linear, args)) return packed_product(linear, args);
+    if (takes_few(args)) return few_product({&linear, 1}, {&args.y, 1}, args);
     if (takes_halves(linear, args)) return halves_product({&linear, 1}, {&args.y, 1}, args);
     const Weight& w = linear.weight;
     const Place place = place_of(w), gate = args.gate ? place_of(args.gate.weight) : Place{};
@@ -102,10 +103,10 @@ void VulkanBackend::linear(const Rows& x, std::span<const Linear> weights, std::
         return takes_halves(linear, shared) && linear.weight.cols == x.cols;
     });
     for (const Rows& rows : outs) changes(address_of(rows));
-    if (halves) {
+    if (halves || takes_few(shared)) {
         std::vector<uint64_t> ys;
         for (const Rows& rows : outs) ys.push_back(address_of(rows));
-        return halves_product(weights, ys, shared);
+        return takes_few(shared) ? few_product(weights, ys, shared) : halves_product(weights, ys, shared);
     }
     After after = After::kAll;
     for (size_t i = 0; i < weights.size(); ++i) {
@@ -125,6 +126,12 @@ void VulkanBackend::hidden_of(const Linear& gate, const Linear& up, Activation a
         fused.act = act;
         fused.gate = gate;
         return product(up, fused);
+    }
+    if (takes_few(args)) {
+        Product fused = args;
+        fused.act = act;
+        const Linear both[] = {up, gate};
+        return few_product(std::span(both).first(gate ? 2 : 1), {&args.y, 1}, fused);
     }
     const int64_t n = args.rows * (up.weight.rows / args.n_experts);
     uint64_t gated = 0;

@@ -14,11 +14,11 @@ std::span<const base::EmbeddedFile> airframe_vulkan_shaders();  // made by the b
 namespace airframe::vulkan {
 namespace {
 
-constexpr std::string_view kFiles[] = {"activate",     "add_scaled",    "attend",        "attend_halves",
-                                       "attend_merge", "attend_tiles",  "embed",         "finish_logits",
-                                       "halve_rows",   "halve_weights", "matmul",        "matmul_halves",
-                                       "matvec",       "matvec_bytes",  "matvec_packed", "moe_choose",
-                                       "moe_combine",  "norm",          "pack",          "rope_store"};
+constexpr std::string_view kFiles[] = {
+    "activate",      "add_scaled",  "attend",        "attend_halves", "attend_merge",  "attend_tiles",
+    "embed",         "few",         "few_halves",    "few_sum",       "finish_logits", "halve_rows",
+    "halve_weights", "matmul",      "matmul_halves", "matvec",        "matvec_bytes",  "matvec_packed",
+    "moe_choose",    "moe_combine", "norm",          "pack",          "rope_store"};
 
 // The words of a shader; embedded bytes are not aligned.
 std::vector<uint32_t> words_of(Shader shader) {

@@ -66,11 +66,13 @@ void VulkanBackend::read(const Buffer& from, size_t offset_bytes, std::span<std:
 uint64_t VulkanBackend::working_bytes(const WorkShape& work) const {
     constexpr uint64_t kSpanTokens = 256, kSpanRows = 8, kRounding = 8 << 20, kHalf = 2;
     constexpr uint64_t kStagingBytes = 64 << 20;
+    constexpr uint64_t kFewRows = 64, kFewGroups = 768, kFewOuts = 64;  // ops_few.cpp
     const uint64_t chosen = std::max<uint64_t>(work.n_active, 1);
     const uint64_t row = 2 * work.hidden + (chosen + 2) * work.dim;
     const uint64_t spans =
         kSpanRows * work.n_heads * (work.kv_tokens / kSpanTokens + 1) * (work.head_dim + 2);
     uint64_t bytes = (work.rows * row + spans) * sizeof(float) + kRounding;
+    bytes += kFewRows * (2 * work.widest + kFewGroups * kFewOuts) * sizeof(float);
     if (multiplies_halves()) bytes += kHalfWeightBytesMax + (work.rows + 128) * work.widest * kHalf;
     if (device_->adapter().kind != AdapterKind::kDiscrete) bytes += kStagingBytes;
     return bytes;
