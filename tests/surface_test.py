@@ -57,6 +57,30 @@ class SurfaceTest(unittest.TestCase):
         return done.stderr
 
 
+class Trailers(SurfaceTest):
+    STREAM = json.dumps(json.loads(CHAT) | {"stream": True})
+
+    def test_the_times_of_a_stream_follow_it(self):
+        server = self.start()
+        done = subprocess.run(["curl", "-sS", "-N", "-D", "-", "-H", "Content-Type: application/json", "-d", self.STREAM,
+                               server.url + "/v1/chat/completions"], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        head, rest = done.stdout.split("\n\n", 1)
+        self.assertIn("Trailer: Server-Timing", head)
+        self.assertRegex(head, r"Server-Timing: queue;dur=[0-9.]+\n")
+        self.assertRegex(rest, r"Server-Timing: queue;dur=[0-9.]+, prompt;dur=[0-9.]+, decode;dur=[0-9.]+\n")
+
+    def test_a_client_that_knows_no_trailers_goes_on(self):
+        server = self.start()
+        connection = http.client.HTTPConnection("127.0.0.1", int(server.url.rsplit(":", 1)[1]), timeout=60)
+        self.addCleanup(connection.close)
+        for _ in range(3):
+            reply, body = ask(connection, "POST", "/v1/chat/completions", self.STREAM)
+            self.assertEqual(reply.status, 200)
+            self.assertTrue(body.endswith("data: [DONE]\n\n"), body)
+        self.assertEqual(ask(connection, "GET", "/health")[0].status, 200)
+
+
 class UnixSocket(SurfaceTest):
     def setUp(self):
         super().setUp()

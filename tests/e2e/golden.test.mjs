@@ -24,7 +24,10 @@ const MASKS = [
 ];
 const masked = (text) => MASKS.reduce((out, [pattern, mark]) => out.replace(pattern, mark), text);
 
-// The answer as the server sent it, the chunks of a stream put together.
+// The fields behind the last chunk, a line each.
+const trailerOf = (rest) => rest.trim().split('\r\n').filter(Boolean).map((line) => `${line.replace(/^[^:]+/, (name) => name.toLowerCase())}\n`).join('');
+
+// The answer as the server sent it, the chunks of a stream put together and its trailer behind them.
 function unframed(raw) {
   const end = raw.indexOf('\r\n\r\n');
   const head = raw.slice(0, end).split('\r\n');
@@ -34,7 +37,7 @@ function unframed(raw) {
   for (;;) {
     const line = rest.indexOf('\r\n');
     const bytes = Number.parseInt(rest.slice(0, line), 16);
-    if (!bytes) return { head, body };
+    if (!bytes) return { head, body: body + trailerOf(rest.slice(line + 2)) };
     body += rest.slice(line + 2, line + 2 + bytes);
     rest = rest.slice(line + 2 + bytes + 2);
   }

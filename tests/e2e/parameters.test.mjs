@@ -258,6 +258,11 @@ test('echo: the prompt first, with its logprobs and null for the first token', a
   assert.equal(top[0], null);
   assert.ok(logprobs.slice(1).every((value) => value <= 0));
   assert.deepEqual(offsets, tokens.map((_, i) => tokens.slice(0, i).join('').length));
+  const alone = (await ok(await complete({ logprobs: 1 }))).choices[0].logprobs;
+  assert.equal(alone.text_offset[0], 'Shimmy is'.length);
+  assert.deepEqual(alone.text_offset, offsets.slice(-alone.tokens.length));
+  const byIds = await sseEvents(await complete({ logprobs: 1, stream: true, prompt: await tokensOf('Shimmy is') }));
+  assert.deepEqual(byIds.flatMap((event) => event.choices?.[0].logprobs?.text_offset ?? []), alone.text_offset);
   const scored = await ok(await complete({ echo: true, logprobs: 0, max_tokens: 0 }));
   assert.equal(scored.choices[0].text, 'Shimmy is');
   assert.equal(scored.usage.completion_tokens, 0);

@@ -96,6 +96,7 @@ struct Timings {
 
 struct Admitted {
     int32_t prompt_tokens, cached_tokens;
+    double queue_s = 0;  // as in Timings
 };
 struct Delta {
     std::string text;             // valid UTF-8; may be empty

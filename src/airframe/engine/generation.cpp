@@ -51,7 +51,9 @@ Generation::Generation(EngineRequest request, std::shared_ptr<const Tokenizer> t
 
 void Generation::admit() {
     admitted_ = base::Clock::now();
-    channel_->send(Admitted{.prompt_tokens = prompt_tokens_, .cached_tokens = sequence.cached_tokens});
+    channel_->send(Admitted{.prompt_tokens = prompt_tokens_,
+                            .cached_tokens = sequence.cached_tokens,
+                            .queue_s = seconds_between(submitted_, *admitted_)});
     if (request_.prompt_logprobs && prompt_tokens_ == 1) channel_->send(PromptLogprobs{});
 }
 

@@ -9,8 +9,12 @@ namespace shimmy {
 
 namespace {
 
+// https://www.w3.org/TR/server-timing/
+constexpr std::string_view kServerTiming = "Server-Timing";
+
+std::string queue_timing(double queue_s) { return fmt::format("queue;dur={:.1f}", queue_s * 1e3); }
 std::string server_timing(const airframe::Timings& timings) {
-    return fmt::format("queue;dur={:.1f}, prompt;dur={:.1f}, decode;dur={:.1f}", timings.queue_s * 1e3,
+    return fmt::format("{}, prompt;dur={:.1f}, decode;dur={:.1f}", queue_timing(timings.queue_s),
                        timings.prefill_s * 1e3, timings.decode_s * 1e3);
 }
 
@@ -59,15 +63,24 @@ class CompletionReply final : public Reply {
     }
 
     void on_stream_event(const GenerationEvent& event, ReplyOutput& output) {
-        if (!std::exchange(stream_begun_, true)) {
-            output.head = {.status = 200,
-                           .content_type = encoder_->stream_content_type(),
-                           .headers = {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}},
-                           .streamed = true};
-            output.has_head = true;
-        }
+        if (!std::exchange(stream_begun_, true)) begin_stream(event, output);
         encoder_->stream(event, output.body);
-        if (std::holds_alternative<GenerationEnd>(event)) output.state = ReplyOutput::State::kDone;
+        if (const auto* end = std::get_if<GenerationEnd>(&event)) {
+            output.trailer = server_timing(end->totals.timings);
+            output.state = ReplyOutput::State::kDone;
+        }
+    }
+
+    // Nothing is computed yet: the head tells how long the request waited, the trailer the rest.
+    void begin_stream(const GenerationEvent& event, ReplyOutput& output) const {
+        output.head = {.status = 200,
+                       .content_type = encoder_->stream_content_type(),
+                       .headers = {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}},
+                       .streamed = true,
+                       .trailer = kServerTiming};
+        if (const auto* started = std::get_if<Started>(&event))
+            output.head.headers.emplace_back(kServerTiming, queue_timing(started->queue_s));
+        output.has_head = true;
     }
 
     Completion::Choice& choice(uint32_t index) {
@@ -92,7 +105,7 @@ class CompletionReply final : public Reply {
         } else if (auto* all = std::get_if<GenerationEnd>(&event)) {
             completion_.totals = all->totals;
             output.has_head = true;
-            output.head.headers.emplace_back("Server-Timing", server_timing(completion_.totals.timings));
+            output.head.headers.emplace_back(kServerTiming, server_timing(completion_.totals.timings));
             output.body = encoder_->whole(completion_);
             output.state = ReplyOutput::State::kDone;
         }

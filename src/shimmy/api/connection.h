@@ -58,6 +58,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void deliver(std::unique_ptr<Reply> reply);
     void pump();
     void on_head(const ResponseHead& head, size_t body_bytes);
+    void end_chunks(std::string_view trailer);
     void break_silence(Time now);
 
     void write_more();
@@ -85,7 +86,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool refused_ = false;     // what the client still sends is thrown away
     bool peer_ended_ = false;  // the client sends no more; perhaps it still reads
     std::unique_ptr<Reply> reply_;
-    bool answered_ = false;  // all of the answer is in the output
+    std::string_view trailer_;  // name of the field that follows its body, if any
+    bool answered_ = false;     // all of the answer is in the output
     std::shared_ptr<std::atomic<bool>> wake_posted_;
 
     std::string output_;     // to be written next

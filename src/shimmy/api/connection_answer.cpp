@@ -2,6 +2,8 @@
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 
+#include <fmt/format.h>
+
 #include <exception>
 #include <utility>
 
@@ -66,7 +68,7 @@ void Connection::pump() {
     if (output.state == State::kDone) {
         reply_.reset();
         answered_ = true;
-        if (chunked_ && !head_only_) append_last_chunk(output_);
+        if (chunked_ && !head_only_) end_chunks(output.trailer);
     }
     write_more();
     if (output.state == State::kMore && !writing_) {
@@ -80,6 +82,7 @@ void Connection::pump() {
 
 void Connection::on_head(const ResponseHead& head, size_t body_bytes) {
     chunked_ = head.streamed && !http_1_0_;
+    trailer_ = head.trailer;
     const bool upgraded = head.status == 101;
     // The end of such a body is the end of the connection. A server that stops says so in every head, also
     // where this loop has not heard of it yet.
@@ -92,6 +95,11 @@ void Connection::on_head(const ResponseHead& head, size_t body_bytes) {
                  .extra_headers = extra_headers_,
                  .body_bytes = body_bytes});
     if (upgraded) enter(Phase::kUpgraded);
+}
+
+void Connection::end_chunks(std::string_view trailer) {
+    if (trailer_.empty() || trailer.empty()) return append_last_chunk(output_);
+    append_last_chunk(output_, fmt::format("{}: {}\r\n", trailer_, trailer));
 }
 
 // A long prefill says nothing for as long as it takes, and clients and proxies give up on silence.

@@ -30,6 +30,7 @@ void append_head(std::string& out, const ResponseHead& head, const HeadContext& 
             fmt::format_to(to, "Content-Length: {}\r\n", context.body_bytes);
         } else if (!context.http_1_0) {
             out += "Transfer-Encoding: chunked\r\n";
+            if (!head.trailer.empty()) fmt::format_to(to, "Trailer: {}\r\n", head.trailer);
         }
     }
     for (const auto& [name, value] : head.headers) fmt::format_to(to, "{}: {}\r\n", name, value);
@@ -50,6 +51,10 @@ void append_chunk(std::string& out, std::string_view data) {
     out += "\r\n";
 }
 
-void append_last_chunk(std::string& out) { out += "0\r\n\r\n"; }
+void append_last_chunk(std::string& out, std::string_view trailer) {
+    out += "0\r\n";
+    out += trailer;
+    out += "\r\n";
+}
 
 }  // namespace shimmy

@@ -19,7 +19,8 @@ struct HeadContext {
 void append_head(std::string& out, const ResponseHead& head, const HeadContext& context);
 void append_chunk(std::string& out,
                   std::string_view data);  // REQUIRES: data is not empty, which would end the body
-void append_last_chunk(std::string& out);
+// `trailer`: whole lines
+void append_last_chunk(std::string& out, std::string_view trailer = {});
 
 // The date as HTTP writes it; one string per second and thread.
 std::string_view http_date();

@@ -39,6 +39,8 @@ struct ResponseHead {
     std::string_view content_type = "application/json";  // of static storage
     std::vector<std::pair<std::string_view, std::string>> headers;
     bool streamed = false;  // length not known beforehand: chunked
+    std::string_view trailer =
+        {};  // of a streamed answer: the field that ReplyOutput::trailer gives in the end
 };
 
 struct Response {
@@ -59,6 +61,7 @@ struct ReplyOutput {
     bool has_head = false;  // set once, before or with the first bytes of the body
     std::string body;
     State state = State::kWaiting;
+    std::string trailer;  // with kDone: the value of ResponseHead::trailer; empty: none after all
 };
 
 // Dropping a Reply means that its client has gone. pump() and the destructor run on the connection's thread.

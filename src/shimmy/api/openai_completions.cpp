@@ -81,25 +81,17 @@ base::Result<OpenAiCall> parse_openai_completions(const json::object& body) {
 
 namespace {
 
-size_t count_characters(std::string_view text) {
-    size_t count = 0;
-    for (size_t at = 0; at < text.size(); ++count) base::next_code_point(text, at);
-    return count;
-}
-
 class CompletionsEncoder final : public OpenAiEncoder {
   public:
     CompletionsEncoder(OpenAiIdentity identity, const OpenAiCall& call)
-        : OpenAiEncoder(std::move(identity), {"text_completion", "text_completion"}, call.include_usage),
-          offsets_(call.choices(), 0) {}
+        : OpenAiEncoder(std::move(identity), {"text_completion", "text_completion"}, call.include_usage) {}
 
   protected:
     void stream_start(std::string&) const override {}
 
     void write_delta(JsonWriter& json, const TextDelta& delta) override {
         json.key("text").value(delta.text).key("logprobs");
-        write_logprobs(json, delta.logprobs, offsets_[delta.choice]);
-        if (delta.logprobs.empty()) offsets_[delta.choice] += count_characters(delta.text);
+        write_logprobs(json, delta.logprobs);
     }
 
     void write_end_delta(JsonWriter& json) const override {
@@ -107,14 +99,13 @@ class CompletionsEncoder final : public OpenAiEncoder {
     }
 
     void write_choice(JsonWriter& json, const Completion::Choice& choice) override {
-        size_t offset = 0;
         json.key("text").value(choice.text).key("logprobs");
-        write_logprobs(json, choice.logprobs, offset);
+        write_logprobs(json, choice.logprobs);
     }
 
   private:
-    // {tokens, token_logprobs, top_logprobs, text_offset}; `offset`, in characters, moves behind the tokens.
-    static void write_logprobs(JsonWriter& json, const std::vector<TokenInfo>& tokens, size_t& offset) {
+    // {tokens, token_logprobs, top_logprobs, text_offset}
+    static void write_logprobs(JsonWriter& json, const std::vector<TokenInfo>& tokens) {
         if (tokens.empty()) {
             json.null();
             return;
@@ -131,10 +122,7 @@ class CompletionsEncoder final : public OpenAiEncoder {
                 write_top(json, token);
         }
         json.end_array().key("text_offset").begin_array();
-        for (const TokenInfo& token : tokens) {
-            json.value(offset);
-            offset += count_characters(token.chosen.bytes);
-        }
+        for (const TokenInfo& token : tokens) json.value(token.text_offset);
         json.end_array().end_object();
     }
 
@@ -159,8 +147,6 @@ class CompletionsEncoder final : public OpenAiEncoder {
         write(token.chosen);
         json.end_object();
     }
-
-    std::vector<size_t> offsets_;  // of each choice's next token, in characters
 };
 
 }  // namespace

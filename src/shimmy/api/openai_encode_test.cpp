@@ -99,19 +99,19 @@ TEST(OpenAiChatEncode, TellsOfAFaultInTheStream) {
 TEST(OpenAiCompletionsEncode, StreamsWithLogprobs) {
     auto encoder = openai_completions_encoder(kIdentity, call_of(1, false));
     const std::vector<GenerationEvent> events = {
-        Started{}, TextDelta{0, "h\xc3\xa9", {{{"h\xc3\xa9", -0.25F}, {{"h", -0.5F}, {"h", -0.75F}}}}},
-        TextDelta{0, "o", {{{"o", -0.125F}, {}}}},
+        Started{}, TextDelta{0, "h\xc3\xa9", {{{"h\xc3\xa9", -0.25F}, {{"h", -0.5F}, {"h", -0.75F}}, 7}}},
+        TextDelta{0, "o", {{{"o", -0.125F}, {}, 9}}},
         ChoiceEnd{0, airframe::FinishReason::kLength, "", kUsage, kTimings},
         GenerationEnd{{kUsage, kTimings}}};
     EXPECT_EQ(
         streamed(*encoder, events),
         "data: " HEAD(
             "text_completion") R"([{"index":0,"text":"hé","logprobs":{"tokens":["hé"],"token_logprobs":[-0.25],)"
-                               R"("top_logprobs":[{"h":-0.5,"hé":-0.25}],"text_offset":[0]},"finish_reason":null}]})"
+                               R"("top_logprobs":[{"h":-0.5,"hé":-0.25}],"text_offset":[7]},"finish_reason":null}]})"
                                "\n\n"
                                "data: " HEAD(
                                    "text_completion") R"([{"index":0,"text":"o","logprobs":{"tokens":["o"],"token_logprobs":[-0.125],)"
-                                                      R"("top_logprobs":[{"o":-0.125}],"text_offset":[2]},"finish_reason":null}]})"
+                                                      R"("top_logprobs":[{"o":-0.125}],"text_offset":[9]},"finish_reason":null}]})"
                                                       "\n\n"
                                                       "data: " HEAD(
                                                           "text_completion") R"([{"index":0,"text":"","logprobs":null,"finish_reason":"length"}],)" TIMINGS

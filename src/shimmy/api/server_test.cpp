@@ -11,6 +11,7 @@ namespace shimmy {
 namespace {
 
 using testing::AllOf;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
@@ -70,10 +71,16 @@ TEST_F(ServerTest, ChatStreamsOnlyWhenAsked) {
     start();
     TestClient client(server->port());
     client.send(post("/v1/chat/completions", kHelloStream));
-    ASSERT_TRUE(client.read_until("data: [DONE]\n\n\r\n0\r\n\r\n"));
-    EXPECT_THAT(client.received,
-                AllOf(HasSubstr("Content-Type: text/event-stream\r\n"),
-                      HasSubstr("Cache-Control: no-cache\r\n"), HasSubstr("Transfer-Encoding: chunked\r\n")));
+    ASSERT_TRUE(client.read_until("data: [DONE]\n\n\r\n0\r\n"));
+    ASSERT_TRUE(client.read_until("decode;dur="));
+    ASSERT_TRUE(client.read_until("\r\n\r\n"));
+    EXPECT_THAT(client.received, ContainsRegex("\r\n0\r\nServer-Timing: queue;dur=[0-9.]+, "
+                                               "prompt;dur=[0-9.]+, decode;dur=[0-9.]+\r\n\r\n$"));
+    EXPECT_THAT(
+        client.received,
+        AllOf(HasSubstr("Content-Type: text/event-stream\r\n"), HasSubstr("Cache-Control: no-cache\r\n"),
+              HasSubstr("Transfer-Encoding: chunked\r\nTrailer: Server-Timing\r\n"),
+              ContainsRegex("X-Accel-Buffering: no\r\nServer-Timing: queue;dur=[0-9.]+\r\n")));
     EXPECT_THAT(client.received, HasSubstr(R"("delta":{"role":"assistant","content":""})"));
     EXPECT_THAT(client.received, HasSubstr(R"("delta":{"content":"H"})"));
     EXPECT_THAT(client.received, HasSubstr(R"("delta":{},"logprobs":null,"finish_reason":"stop")"));
@@ -121,7 +128,7 @@ TEST_F(ServerTest, CompletionsStream) {
     EXPECT_THAT(
         client.received,
         HasSubstr(R"([{"index":0,"text":"H","logprobs":{"tokens":["H"],"token_logprobs":[-0.5],)"
-                  R"("top_logprobs":[{"a":-0.5,"H":-0.5}],"text_offset":[0]},"finish_reason":null}])"));
+                  R"("top_logprobs":[{"a":-0.5,"H":-0.5}],"text_offset":[1]},"finish_reason":null}])"));
 }
 
 TEST_F(ServerTest, SamplingReachesTheEngine) {
@@ -267,6 +274,7 @@ TEST_F(ServerTest, AFaultBeforeTheFirstTokenIsAStatusAndAfterItAnEvent) {
     client.send(post("/v1/chat/completions", kHelloStream));
     ASSERT_TRUE(client.read_until("\r\n0\r\n\r\n"));
     EXPECT_THAT(client.received, StartsWith("HTTP/1.1 200"));
+    EXPECT_THAT(client.received, Not(HasSubstr("decode;dur")));
     EXPECT_THAT(client.received,
                 HasSubstr("data: {\"error\":{\"message\":\"the model made NaN\",\"type\":\"server_error\""));
     EXPECT_THAT(client.received, Not(HasSubstr("[DONE]")));

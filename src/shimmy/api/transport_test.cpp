@@ -103,6 +103,7 @@ TEST_F(ServerTest, AnswersHeadOptionsAndHttp10) {
              "\r\n\r\n" + std::string(kHelloStream));
     ASSERT_TRUE(old.read_to_end());
     EXPECT_THAT(old.received, Not(HasSubstr("chunked")));
+    EXPECT_THAT(old.received, Not(HasSubstr("Trailer:")));
     EXPECT_THAT(old.received, testing::EndsWith("data: [DONE]\n\n"));
 }
 

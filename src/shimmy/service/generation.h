@@ -85,6 +85,7 @@ struct TokenChoice {
 struct TokenInfo {
     TokenChoice chosen;
     std::vector<TokenChoice> top;
+    size_t text_offset = 0;  // where it begins in prompt and answer, in characters; of texts only
 };
 
 struct Totals {
@@ -97,6 +98,7 @@ struct Totals {
 // The model has taken the request: nothing but an internal fault can go wrong from here.
 struct Started {
     std::optional<Truncation> truncation = {};  // as in Totals
+    double queue_s = 0;                         // of the choice that came first
 };
 struct TextDelta {
     uint32_t choice;

@@ -16,6 +16,16 @@ using airframe::TokenId;
 using base::ErrorCode;
 using base::fail;
 
+namespace {
+
+// A token may hold a part of one: it counts where its first byte is.
+size_t count_characters(std::string_view text) {
+    return static_cast<size_t>(std::ranges::count_if(
+        text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; }));
+}
+
+}  // namespace
+
 airframe::SamplingParams resolve(const SamplingOverrides& asked, const airframe::SamplingParams& defaults) {
     airframe::SamplingParams params = defaults;
     const auto take = [&](const auto& from, auto& to) { to = from.value_or(to); };
@@ -71,6 +81,7 @@ base::Result<void> GenerationJob::submit_all(const LoadedModel& model) {
         if (!prompt.output) {
             TRY(prompt.constraint, constrain(model, nullptr));
         }
+        const size_t text_characters = count_characters(prompt.text);
         if (request_.echo)
             echo_.push_back({std::move(prompt.text), prompt.tokens.empty() ? 0 : prompt.tokens.front()});
         for (uint32_t i = 0; i < request_.n; ++i) {
@@ -79,6 +90,7 @@ base::Result<void> GenerationJob::submit_all(const LoadedModel& model) {
                 readings_[choice] = {.output = make_chat_output(*prompt.output),
                                      .short_ids = prompt.output->format->short_ids};
             }
+            readings_[choice].text_offset = text_characters;
             TRY(streams_[choice], submit(model, prompt, choice));
         }
     }
@@ -93,7 +105,7 @@ base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_prompt(const 
     if (ids != nullptr && !request_.suffix) {
         const auto outside = [&](TokenId id) { return id < 0 || id >= tokenizer.vocab_size(); };
         const bool readable = std::ranges::none_of(*ids, outside);  // else the engine says which one is wrong
-        PreparedPrompt prepared{*ids, request_.echo && readable ? tokenizer.decode(*ids) : std::string()};
+        PreparedPrompt prepared{*ids, keeps_text() && readable ? tokenizer.decode(*ids) : std::string()};
         if (readable) cut_text(model, prepared);
         return prepared;
     }
@@ -101,7 +113,7 @@ base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_prompt(const 
     PreparedPrompt prepared;
     if (const auto* text = std::get_if<std::string>(&prompt)) {
         prepared.tokens = tokenizer.encode(*text, {.parse_special = true});
-        if (request_.echo) prepared.text = *text;
+        if (keeps_text()) prepared.text = *text;
     } else {
         TRY(prepared, prepare_chat(model, std::get<ChatInput>(prompt)));
     }
@@ -124,7 +136,7 @@ void GenerationJob::cut_text(const LoadedModel& model, PreparedPrompt& prompt) c
     const airframe::Tokenizer& tokenizer = model.engine->tokenizer();
     const size_t tokens_max = prompt_tokens_max(model.engine->ctx_tokens(), request_.max_tokens);
     prompt.cut.tokens = cut_beginning(prompt.tokens, tokens_max, tokenizer);
-    if (prompt.cut.tokens > 0 && request_.echo) prompt.text = tokenizer.decode(prompt.tokens);
+    if (prompt.cut.tokens > 0 && keeps_text()) prompt.text = tokenizer.decode(prompt.tokens);
 }
 
 base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_gap(const airframe::Tokenizer& tokenizer,
@@ -140,7 +152,7 @@ base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_gap(const air
         tokens.error().param = "suffix";
         return std::unexpected(std::move(tokens).error());
     }
-    return PreparedPrompt{*std::move(tokens), request_.echo ? *before : std::string()};
+    return PreparedPrompt{*std::move(tokens), keeps_text() ? *before : std::string()};
 }
 
 base::Result<GenerationJob::PreparedPrompt> GenerationJob::prepare_chat(const LoadedModel& model,
@@ -246,8 +258,9 @@ std::optional<GenerationEvent> GenerationJob::try_next() {
 }
 
 void GenerationJob::accept(uint32_t choice, airframe::GenEvent event) {
-    if (std::holds_alternative<airframe::Admitted>(event)) {
-        if (!std::exchange(started_, true)) pending_.push_back(Started{totals_.truncation});
+    if (const auto* admitted = std::get_if<airframe::Admitted>(&event)) {
+        if (!std::exchange(started_, true))
+            pending_.push_back(Started{totals_.truncation, admitted->queue_s});
         if (request_.echo && !request_.top_logprobs)
             pending_.push_back(TextDelta{choice, echo_[choice / request_.n].text, {}});
     } else if (auto* scores = std::get_if<airframe::PromptLogprobs>(&event)) {
@@ -261,12 +274,12 @@ void GenerationJob::accept(uint32_t choice, airframe::GenEvent event) {
     }
 }
 
-TokenInfo GenerationJob::describe(const airframe::Delta::Logprobs& logprobs) const {
+TokenInfo GenerationJob::describe(const airframe::Delta::Logprobs& logprobs, size_t text_offset) const {
     const airframe::Tokenizer& tokenizer = model_->engine->tokenizer();
     const auto named = [&](const airframe::TokenLogprob& token) {
         return TokenChoice{tokenizer.token_bytes(token.id, true), token.logprob};
     };
-    TokenInfo info{named(logprobs.chosen), {}};
+    TokenInfo info{named(logprobs.chosen), {}, text_offset};
     std::ranges::transform(logprobs.top, std::back_inserter(info.top), named);
     return info;
 }
@@ -276,8 +289,14 @@ void GenerationJob::accept(uint32_t choice, const airframe::PromptLogprobs& scor
     const Echo& echo = echo_[choice / request_.n];
     TextDelta out{choice, echo.text, {}};
     out.logprobs.push_back(
-        describe({.chosen = {echo.first, std::numeric_limits<float>::quiet_NaN()}, .top = {}}));
-    for (const auto& logprobs : scores.tokens) out.logprobs.push_back(describe(logprobs));
+        describe({.chosen = {echo.first, std::numeric_limits<float>::quiet_NaN()}, .top = {}}, 0));
+    // The begin token that the model wanted is no part of the text.
+    const std::string& first = out.logprobs.front().chosen.bytes;
+    size_t offset = echo.text.starts_with(first) ? count_characters(first) : 0;
+    for (const auto& logprobs : scores.tokens) {
+        out.logprobs.push_back(describe(logprobs, offset));
+        offset += count_characters(out.logprobs.back().chosen.bytes);
+    }
     pending_.push_back(std::move(out));
 }
 
@@ -287,7 +306,9 @@ void GenerationJob::accept(uint32_t choice, airframe::Delta delta) {
     for (const auto& logprobs : delta.logprobs) {
         reading.logprob_sum += logprobs.chosen.logprob;
         reading.logprobs += 1;
-        if (request_.top_logprobs) infos.push_back(describe(logprobs));
+        if (!request_.top_logprobs) continue;
+        infos.push_back(describe(logprobs, reading.text_offset));
+        reading.text_offset += count_characters(infos.back().chosen.bytes);
     }
     if (!reading.output) {
         if (!delta.text.empty() || !infos.empty())

@@ -37,7 +37,7 @@ class GenerationJob {
     enum class Phase : uint8_t { kPreparing, kRunning, kOver };
     struct PreparedPrompt {
         std::vector<airframe::TokenId> tokens;
-        std::string text;                         // only for echo
+        std::string text;                         // only with keeps_text()
         std::optional<ChatOutputOptions> output;  // of a conversation
         ConstraintCache::Masks constraint;        // null: the answer is free
         std::vector<airframe::TokenId> shown;     // control tokens that the output must see as text
@@ -50,9 +50,11 @@ class GenerationJob {
         uint32_t calls = 0;
         int32_t reasoning_tokens = 0;
         double logprob_sum = 0;
+        size_t text_offset = 0;  // of the next token, in characters
         int32_t logprobs = 0;
     };
 
+    bool keeps_text() const { return request_.echo || request_.top_logprobs; }
     base::Result<void> submit_all(const LoadedModel& model);
     base::Result<PreparedPrompt> prepare_prompt(const LoadedModel& model, size_t index) const;
     void cut_text(const LoadedModel& model, PreparedPrompt& prompt) const;
@@ -68,7 +70,7 @@ class GenerationJob {
     void accept(uint32_t choice, airframe::GenEvent event);
     void accept(uint32_t choice, const airframe::PromptLogprobs& scores);
     void accept(uint32_t choice, airframe::Delta delta);
-    TokenInfo describe(const airframe::Delta::Logprobs& logprobs) const;
+    TokenInfo describe(const airframe::Delta::Logprobs& logprobs, size_t text_offset) const;
     void accept(uint32_t choice, airframe::Finished finished);
     void send_parts(uint32_t choice, std::vector<ChatPart> parts, std::vector<TokenInfo> logprobs);
     void fault(base::Error error);
@@ -87,7 +89,7 @@ class GenerationJob {
     std::vector<std::unique_ptr<airframe::EventStream>> streams_;  // by choice; null when over
     std::deque<GenerationEvent> pending_;
     struct Echo {
-        std::string text;
+        std::string text;         // only with keeps_text()
         airframe::TokenId first;  // token of the prompt
     };
     std::vector<Echo> echo_;         // by prompt
