@@ -13,7 +13,8 @@ set(airframe_headers
   airframe/backend/backend.h airframe/backend/batch.h airframe/backend/kv_type.h
   airframe/engine/engine.h
   airframe/gguf/gguf.h airframe/gguf/metadata.h
-  airframe/model/embed.h airframe/model/kv_pool.h airframe/model/model.h airframe/model/rope_table.h airframe/model/spec.h
+  airframe/model/embed.h airframe/model/kv_pool.h airframe/model/model.h airframe/model/placement.h
+  airframe/model/rope_table.h airframe/model/spec.h
   airframe/quant/quant.h airframe/quant/quant_type.h
   airframe/text/chat_template.h airframe/text/grammar.h airframe/text/grammar_budget.h airframe/text/grammar_dfa.h
   airframe/text/grammar_machine.h airframe/text/grammar_nodes.h airframe/text/jinja.h airframe/text/json_schema_value.h

@@ -145,6 +145,7 @@ class Conformance : public testing::TestWithParam<std::string> {
         for (const float y : got) ASSERT_TRUE(std::isfinite(y));
         EXPECT_LE(relative_error(got, want), bound);
     }
+    void check_linear(std::initializer_list<int64_t> row_counts);
     // Of products with block formats.
     static double product_bound() { return conformance_product_bound(GetParam()); }
 
@@ -156,7 +157,7 @@ INSTANTIATE_TEST_SUITE_P(Backends, Conformance, testing::ValuesIn(conformance_na
 
 constexpr int64_t kRowCounts[] = {1, 2, 3, 5, 17, 33, 64, 70};
 
-TEST_P(Conformance, LinearOfEveryType) {
+void Conformance::check_linear(std::initializer_list<int64_t> row_counts) {
     for (const QuantType type : weight_types()) {
         const int64_t block = traits(type).block_elems;
         // whole chunks, and the odd lengths that the format allows
@@ -166,7 +167,7 @@ TEST_P(Conformance, LinearOfEveryType) {
             std::vector<std::vector<std::byte>> blocks;
             for (const int64_t n : outs) blocks.push_back(random_blocks(rng_, type, n, cols));
             const Floats bias = random_floats(rng_, outs[0]);
-            for (const int64_t n_rows : kRowCounts) {
+            for (const int64_t n_rows : row_counts) {
                 SCOPED_TRACE(testing::Message()
                              << traits(type).name << " [" << n_rows << ", " << cols << "]");
                 const Floats x = random_floats(rng_, n_rows * cols);
@@ -190,6 +191,9 @@ TEST_P(Conformance, LinearOfEveryType) {
         }
     }
 }
+
+TEST_P(Conformance, LinearOfEveryType) { check_linear({1, 2, 3, 5, 17, 64}); }
+TEST_P(Conformance, LinearOfEveryTypeBesideWholeTiles) { check_linear({33, 70}); }
 
 TEST_P(Conformance, LinearOfPlainFloatsIsAsExactAsFloatsAre) {
     for (const QuantType type : {QuantType::kF32, QuantType::kF16, QuantType::kBF16})
